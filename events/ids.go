@@ -1,0 +1,91 @@
+package events
+
+import (
+	"crypto/sha256"
+	"encoding/base32"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Longest identifiers, in bytes.
+const (
+	MaxTenantID  = 64
+	MaxSessionID = 64
+	MaxRequestID = 128
+)
+
+// ErrInvalidID occurs when a text cannot be an identifier; the error that wraps
+// it names the field and the rule.
+var ErrInvalidID = errors.New("invalid identifier")
+
+// TenantID names one customer of the SaaS. It is one token of a subject:
+// letters, digits, "_" and "-", at most [MaxTenantID] bytes.
+type TenantID string
+
+// SessionID names one conversation of a tenant, unique within the tenant. It is
+// one token of a subject: letters, digits, "_" and "-", at most [MaxSessionID]
+// bytes.
+type SessionID string
+
+// RequestID names one request of a session, unique within the session. Letters,
+// digits and "._:-", at most [MaxRequestID] bytes.
+type RequestID string
+
+// ParseTenantID returns the tenant that text names, or [ErrInvalidID].
+func ParseTenantID(text string) (TenantID, error) {
+	if err := checkID("tenant", text, MaxTenantID, "_-"); err != nil {
+		return "", err
+	}
+	return TenantID(text), nil
+}
+
+// ParseSessionID returns the session that text names, or [ErrInvalidID].
+func ParseSessionID(text string) (SessionID, error) {
+	if err := checkID("session", text, MaxSessionID, "_-"); err != nil {
+		return "", err
+	}
+	return SessionID(text), nil
+}
+
+// ParseRequestID returns the request that text names, or [ErrInvalidID].
+func ParseRequestID(text string) (RequestID, error) {
+	if err := checkID("request id", text, MaxRequestID, "._:-"); err != nil {
+		return "", err
+	}
+	return RequestID(text), nil
+}
+
+// DerivedSession is the session that a request without one opens. It follows
+// from the tenant and the request's sequence in REQUESTS alone, so a producer
+// that holds the broker's acknowledgement, a redelivery and a new leader all
+// agree on it.
+func DerivedSession(tenant TenantID, sequence uint64) SessionID {
+	sum := sha256.Sum256([]byte("feira/session/" + string(tenant) + "/" + strconv.FormatUint(sequence, 10)))
+	text := base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:10])
+	return SessionID("ses_" + strings.ToLower(text))
+}
+
+// DerivedRequest is the id of a request that came without one.
+func DerivedRequest(sequence uint64) RequestID {
+	return RequestID("req_" + strconv.FormatUint(sequence, 10))
+}
+
+func checkID(field, text string, limit int, extra string) error {
+	if text == "" {
+		return fmt.Errorf("%w: %s is empty", ErrInvalidID, field)
+	}
+	if len(text) > limit {
+		return fmt.Errorf("%w: %s has %d bytes, at most %d are allowed", ErrInvalidID, field, len(text), limit)
+	}
+	for i := range len(text) {
+		c := text[i]
+		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
+		digit := c >= '0' && c <= '9'
+		if !letter && !digit && strings.IndexByte(extra, c) < 0 {
+			return fmt.Errorf("%w: %s has an illegal character at byte %d; letters, digits and %q are allowed", ErrInvalidID, field, i, extra)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,120 @@
+// Package tenant is one customer of the SaaS: what it may reach, how much of
+// it, and how its agent behaves.
+//
+// It owns the tenant's configuration and its rules. It promises that a value
+// which passes Validate is fit for every role. It does not store, watch or
+// default anything from outside; secrets are never part of it.
+package tenant
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/feira-dev/feira/events"
+)
+
+// ID names a tenant.
+type ID = events.TenantID
+
+// Defaults and bounds.
+const (
+	DefaultConcurrency = 4
+	DefaultWeight      = 1
+	MaxConcurrency     = 100_000
+	MaxWeight          = 1_000
+	MaxServers         = 20
+	MaxInstructions    = 32 << 10
+)
+
+// ErrInvalid occurs when a tenant breaks a rule; the text names the field.
+var ErrInvalid = errors.New("invalid tenant")
+
+// Tenant is one customer's configuration.
+type Tenant struct {
+	ID ID `json:"id" yaml:"id"`
+	// Name is for people. Defaults to the id.
+	Name string `json:"name,omitempty" yaml:"name,omitempty"`
+	// Servers are the providers that sessions of this tenant reach.
+	Servers []string `json:"servers" yaml:"servers"`
+	// Environment decides between a provider's live and test hosts. Defaults to test.
+	Environment events.Environment `json:"environment" yaml:"environment"`
+	// Concurrency is how many runs may be going at one time. Defaults to 4.
+	Concurrency int `json:"concurrency" yaml:"concurrency"`
+	// Weight is the tenant's share of slot-seconds beside other busy tenants. Defaults to 1.
+	Weight int `json:"weight" yaml:"weight"`
+	// Paused tenants start nothing; their requests wait.
+	Paused bool `json:"paused,omitempty" yaml:"paused,omitempty"`
+	// Instructions tell the agent who it works for and how.
+	Instructions string `json:"instructions,omitempty" yaml:"instructions,omitempty"`
+	// Limits bound each turn. Zero fields take the defaults of internal/agent.
+	Limits Limits `json:"limits,omitzero" yaml:"limits,omitempty"`
+	// Metadata is stamped on every usage row.
+	Metadata map[string]string `json:"metadata,omitempty" yaml:"metadata,omitempty"`
+}
+
+// Limits bound one turn.
+type Limits struct {
+	Iterations      int   `json:"iterations,omitempty" yaml:"iterations,omitempty"`
+	ToolCalls       int   `json:"tool_calls,omitempty" yaml:"tool_calls,omitempty"`
+	Tokens          int64 `json:"tokens,omitempty" yaml:"tokens,omitempty"`
+	WallTimeSeconds int   `json:"wall_time_seconds,omitempty" yaml:"wall_time_seconds,omitempty"`
+}
+
+// WithDefaults fills what was left out.
+func (t Tenant) WithDefaults() Tenant {
+	if t.Name == "" {
+		t.Name = string(t.ID)
+	}
+	if t.Environment == "" {
+		t.Environment = events.EnvironmentTest
+	}
+	if t.Concurrency == 0 {
+		t.Concurrency = DefaultConcurrency
+	}
+	if t.Weight == 0 {
+		t.Weight = DefaultWeight
+	}
+	t.Servers = slices.Clone(t.Servers)
+	t.Metadata = maps.Clone(t.Metadata)
+	return t
+}
+
+// Validate joins every fault, each naming its field.
+func (t Tenant) Validate() error {
+	var faults []error
+	fault := func(format string, args ...any) {
+		faults = append(faults, fmt.Errorf("%w: "+format, append([]any{ErrInvalid}, args...)...))
+	}
+	if _, err := events.ParseTenantID(string(t.ID)); err != nil {
+		fault("id: %w", err)
+	}
+	if t.Environment != events.EnvironmentLive && t.Environment != events.EnvironmentTest {
+		fault("environment is %q, want live or test", t.Environment)
+	}
+	if t.Concurrency < 1 || t.Concurrency > MaxConcurrency {
+		fault("concurrency is %d, want 1 to %d", t.Concurrency, MaxConcurrency)
+	}
+	if t.Weight < 1 || t.Weight > MaxWeight {
+		fault("weight is %d, want 1 to %d", t.Weight, MaxWeight)
+	}
+	if len(t.Servers) == 0 || len(t.Servers) > MaxServers {
+		fault("servers has %d entries, want 1 to %d", len(t.Servers), MaxServers)
+	}
+	for i, server := range t.Servers {
+		if server == "" {
+			fault("servers[%d] is empty", i)
+		}
+		if slices.Contains(t.Servers[:i], server) {
+			fault("servers[%d]: %q is listed twice", i, server)
+		}
+	}
+	if len(t.Instructions) > MaxInstructions {
+		fault("instructions has %d bytes, at most %d are allowed", len(t.Instructions), MaxInstructions)
+	}
+	if t.Limits.Iterations < 0 || t.Limits.ToolCalls < 0 || t.Limits.Tokens < 0 || t.Limits.WallTimeSeconds < 0 {
+		fault("limits has a negative field")
+	}
+	return errors.Join(faults...)
+}
