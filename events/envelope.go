@@ -1,6 +1,7 @@
 package events
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -69,7 +70,7 @@ func Encode(subject string, env Envelope, event Event) (Message, error) {
 	if err := event.Validate(); err != nil {
 		return Message{}, fmt.Errorf("%w: %s: %w", ErrInvalidEvent, event.EventType(), err)
 	}
-	data, err := json.Marshal(event)
+	data, err := marshal(event)
 	if err != nil {
 		return Message{}, fmt.Errorf("%w: %s: %w", ErrInvalidEvent, event.EventType(), err)
 	}
@@ -124,4 +125,16 @@ func Decode(message Message) (Record, error) {
 		return Record{}, fmt.Errorf("%w: data of %s: %w", ErrMalformed, env.Type, err)
 	}
 	return Record{Envelope: env, Event: event, Sequence: message.Sequence}, nil
+}
+
+// marshal is json.Marshal without the escapes for HTML, which would make six
+// bytes of each "<" in a provider's answer.
+func marshal(value any) ([]byte, error) {
+	var out bytes.Buffer
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(value); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(out.Bytes(), []byte("\n")), nil
 }

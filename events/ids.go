@@ -16,21 +16,25 @@ const (
 	MaxRequestID = 128
 )
 
+// IllegalTenant stands in for the tenant of a subject whose token is no tenant
+// id, so that what came on it can be refused aloud like anything else. No real
+// tenant can have this name.
+const IllegalTenant TenantID = "_illegal"
+
 // ErrInvalidID occurs when a text cannot be an identifier; the error that wraps
 // it names the field and the rule.
 var ErrInvalidID = errors.New("invalid identifier")
 
-// TenantID names one customer of the SaaS. It is one token of a subject:
-// letters, digits, "_" and "-", at most [MaxTenantID] bytes.
+// TenantID names one customer of the SaaS. It is one token of a subject: a
+// letter or digit, then letters, digits, "_" and "-", at most [MaxTenantID] bytes.
 type TenantID string
 
-// SessionID names one conversation of a tenant, unique within the tenant. It is
-// one token of a subject: letters, digits, "_" and "-", at most [MaxSessionID]
-// bytes.
+// SessionID names one conversation of a tenant, unique within the tenant. It has
+// the form of a tenant id, at most [MaxSessionID] bytes.
 type SessionID string
 
-// RequestID names one request of a session, unique within the session. Letters,
-// digits and "._:-", at most [MaxRequestID] bytes.
+// RequestID names one request of a session, unique within the session. A
+// letter or digit, then letters, digits and "._:-", at most [MaxRequestID] bytes.
 type RequestID string
 
 // ParseTenantID returns the tenant that text names, or [ErrInvalidID].
@@ -78,6 +82,9 @@ func checkID(field, text string, limit int, extra string) error {
 	}
 	if len(text) > limit {
 		return fmt.Errorf("%w: %s has %d bytes, at most %d are allowed", ErrInvalidID, field, len(text), limit)
+	}
+	if text[0] == '_' || text[0] == '-' || text[0] == '.' || text[0] == ':' {
+		return fmt.Errorf("%w: %s starts with %q, want a letter or digit", ErrInvalidID, field, text[0])
 	}
 	for i := range len(text) {
 		c := text[i]

@@ -32,6 +32,10 @@ const (
 	HeaderContentType = "Content-Type"
 	HeaderTrace       = "Traceparent"
 
+	// HeaderMsgID is the broker's own first filter against doubles. It works
+	// per stream and for a short time, so nothing relies on it.
+	HeaderMsgID = "Nats-Msg-Id"
+
 	HeaderSession   = "Feira-Session"
 	HeaderKind      = "Feira-Kind"
 	HeaderPriority  = "Feira-Priority"

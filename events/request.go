@@ -69,6 +69,13 @@ type RequestHead struct {
 	Trace string
 }
 
+// Headline is a request without its body: what a headers-only reader sees.
+type Headline struct {
+	Message
+	// Size is the body's length in bytes.
+	Size int
+}
+
 // ParseRequestHead reads the head of a request from its subject, headers and
 // place. The tenant is that of the subject. What the caller left out is
 // derived from the sequence. On an error the head is still good enough to
@@ -83,6 +90,9 @@ func ParseRequestHead(message Message, size int) (RequestHead, error) {
 		Trace:    message.Header.Value(HeaderTrace),
 	}
 	tenant, err := SubjectTenant(message.Subject)
+	if err != nil {
+		tenant = IllegalTenant
+	}
 	head.Tenant = tenant
 	head.ID = DerivedRequest(message.Sequence)
 	head.Session = DerivedSession(tenant, message.Sequence)
@@ -206,7 +216,7 @@ func NewRequest(params RequestParams, request Request) (Message, error) {
 	if err := request.Validate(params.Kind); err != nil {
 		return Message{}, err
 	}
-	data, err := json.Marshal(request)
+	data, err := marshal(request)
 	if err != nil {
 		return Message{}, fmt.Errorf("%w: %w", ErrInvalidRequest, err)
 	}

@@ -1,29 +1,39 @@
 package events
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
 )
 
+// Answers of the broker to a grant.
+var (
+	// ErrOutstanding occurs when the run's place is still taken: the session
+	// has a run that has not been acknowledged.
+	ErrOutstanding = errors.New("the run's place is still taken")
+	// ErrStaleGrant occurs when RUNS has moved on since the scheduler last knew
+	// it: another leader grants, or an earlier grant of this one was refused.
+	ErrStaleGrant = errors.New("the grant is stale")
+	// ErrUncertainGrant occurs when the broker's answer was lost.
+	ErrUncertainGrant = errors.New("the outcome of the grant is not known")
+)
+
+// Place is where a run stands in RUNS.
+type Place struct {
+	Tenant TenantID
+	Key    RunKey
+}
+
 // Run is a grant: one request that a worker may start now. It travels wholly
 // in headers, so that the scheduler reads its own grants back without bodies.
+// What else the worker needs, it reads with the request.
 type Run struct {
 	Tenant   TenantID
 	Session  SessionID
-	Request  RequestID
 	Kind     Kind
 	Sequence uint64 // of the request in REQUESTS
 	Granted  time.Time
-	Trace    string
-}
-
-// NewRun is the grant of a request at a moment.
-func NewRun(head RequestHead, now time.Time) Run {
-	return Run{
-		Tenant: head.Tenant, Session: head.Session, Request: head.ID, Kind: head.Kind,
-		Sequence: head.Sequence, Granted: now, Trace: head.Trace,
-	}
 }
 
 // Key is the place of the run.
@@ -34,15 +44,16 @@ func (r Run) Key() RunKey {
 	return TurnKey(r.Session)
 }
 
+// Place is where the run stands.
+func (r Run) Place() Place { return Place{Tenant: r.Tenant, Key: r.Key()} }
+
 // Message lays the run out for the wire.
 func (r Run) Message() Message {
-	header := make(Header, 7)
+	header := make(Header, 4)
 	header.Set(HeaderRequest, strconv.FormatUint(r.Sequence, 10))
 	header.Set(HeaderSession, string(r.Session))
-	header.Set(HeaderRequestID, string(r.Request))
 	header.Set(HeaderKind, string(r.Kind))
 	header.Set(HeaderTime, r.Granted.UTC().Format(time.RFC3339Nano))
-	header.Set(HeaderTrace, r.Trace)
 	return Message{Subject: RunsSubject(r.Tenant, r.Key()), Header: header}
 }
 
@@ -64,10 +75,8 @@ func ParseRun(message Message) (Run, error) {
 	return Run{
 		Tenant:   tenant,
 		Session:  SessionID(header.Value(HeaderSession)),
-		Request:  RequestID(header.Value(HeaderRequestID)),
 		Kind:     Kind(header.Value(HeaderKind)),
 		Sequence: sequence,
 		Granted:  granted,
-		Trace:    header.Value(HeaderTrace),
 	}, nil
 }

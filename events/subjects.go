@@ -125,7 +125,7 @@ func WebhooksSubject(tenant TenantID, provider string) string {
 
 // DeadSubject holds what was given up of a tenant in a stream.
 func DeadSubject(tenant TenantID, stream string) string {
-	return root + ".dead." + orUnknown(string(tenant)) + "." + stream
+	return root + ".dead." + string(tenant) + "." + stream
 }
 
 // TenantDeadSubject takes in all dead letters of a tenant; of all tenants when empty.
@@ -165,40 +165,29 @@ func SubjectTenant(subject string) (TenantID, error) {
 	return ParseTenantID(parts[2])
 }
 
-// SubjectSession returns the tenant and session of a SESSIONS or feed subject.
+// SubjectSession returns the tenant and session of a SESSIONS or feed subject,
+// on which only Feira writes; the tenant may be [IllegalTenant].
 func SubjectSession(subject string) (TenantID, SessionID, error) {
 	parts := strings.Split(subject, ".")
 	if len(parts) != 4 || parts[0] != root || parts[1] != "sessions" && parts[1] != "feed" {
 		return "", "", fmt.Errorf("%w: %q is no session's", ErrForeignSubject, subject)
 	}
-	tenant, err := ParseTenantID(parts[2])
-	if err != nil {
-		return "", "", err
-	}
-	session, err := ParseSessionID(parts[3])
-	return tenant, session, err
+	return TenantID(parts[2]), SessionID(parts[3]), nil
 }
 
-// SubjectRun returns the tenant and key of a RUNS subject.
+// SubjectRun returns the tenant and key of a RUNS subject, on which only the
+// scheduler writes; the tenant may be [IllegalTenant].
 func SubjectRun(subject string) (TenantID, RunKey, error) {
 	parts := strings.Split(subject, ".")
 	if len(parts) != 4 || parts[0] != root || parts[1] != "runs" {
 		return "", "", fmt.Errorf("%w: %q is no run's", ErrForeignSubject, subject)
 	}
-	tenant, err := ParseTenantID(parts[2])
-	return tenant, RunKey(parts[3]), err
+	return TenantID(parts[2]), RunKey(parts[3]), nil
 }
 
 func orAny(token string) string {
 	if token == "" {
 		return "*"
-	}
-	return token
-}
-
-func orUnknown(token string) string {
-	if token == "" {
-		return "_unknown"
 	}
 	return token
 }

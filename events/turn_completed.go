@@ -31,7 +31,7 @@ const (
 	ReasonModelFailed       = "model_failed"
 	ReasonModelGarbage      = "model_garbage"
 	ReasonTooManyDeliveries = "too_many_deliveries"
-	ReasonPanic             = "panic"
+	ReasonLogUnreadable     = "log_unreadable"
 )
 
 // TurnCompleted ends a request.

@@ -1,0 +1,100 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/feira-dev/feira/events"
+	"github.com/feira-dev/feira/internal/session"
+)
+
+// dispatch runs the tool calls side by side and writes down each outcome as it
+// comes. The calls outlive a stop by the loop's grace, so that what is under
+// way ends with a known outcome.
+func (l *Loop) dispatch(ctx, work context.Context, scope Scope, journal Journal, intents []session.Intent, doubtful bool) error {
+	turn := journal.Turn()
+	calls, release := l.graceful(work)
+	defer release()
+	var group errgroup.Group
+	group.SetLimit(parallelCalls)
+	for _, intent := range intents {
+		group.Go(func() error {
+			returned := l.attempt(calls, scope, turn, intent, doubtful)
+			return journal.Append(ctx, returned)
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return fmt.Errorf("writing down a tool's outcome: %w", err)
+	}
+	return nil
+}
+
+func (l *Loop) attempt(ctx context.Context, scope Scope, turn *session.Turn, intent session.Intent, doubtful bool) *events.ToolReturned {
+	began := l.cfg.Now()
+	returned := &events.ToolReturned{Iteration: intent.Iteration, Index: intent.Index, CallID: intent.Call.ID, Name: clip(intent.Call.Name)}
+	passage, fault := l.pass(scope, turn, intent)
+	if fault != nil {
+		returned.Status, returned.Error = events.ToolRefused, fault
+		returned.Server, returned.Tool, _ = SplitTool(returned.Name)
+		return returned
+	}
+	returned.Server, returned.Tool, returned.Key = passage.call.Server, passage.call.Tool, passage.call.Key
+	result := l.send(ctx, passage, doubtful)
+	returned.Status, returned.Output, returned.Error, returned.Attempts = result.Status, result.Output, result.Fault, result.Attempts
+	returned.DurationMS = l.cfg.Now().Sub(began).Milliseconds()
+	return returned
+}
+
+// send makes the call, or finds out what became of one that an earlier worker
+// may have made. A panic in a provider fails this call only.
+func (l *Loop) send(ctx context.Context, passage passage, doubtful bool) (result Result) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			result = panicked(passage.safety, cause)
+		}
+	}()
+	if !doubtful || passage.safety.Repeatable() {
+		return l.cfg.Provider.Call(ctx, passage.call)
+	}
+	if found, ok := l.cfg.Provider.Lookup(ctx, passage.call); ok {
+		return found
+	}
+	return Result{Status: events.ToolUnknown, Fault: &events.ToolFault{
+		Code:    events.FaultOutcomeUnknown,
+		Message: "an earlier try of this call was interrupted and may have had its effect; it was not sent again",
+	}}
+}
+
+func panicked(safety Safety, cause any) Result {
+	status := events.ToolError
+	if !safety.Repeatable() {
+		status = events.ToolUnknown
+	}
+	return Result{Status: status, Fault: &events.ToolFault{
+		Code:    events.FaultPanic,
+		Message: fmt.Sprintf("the provider's client broke down: %T", cause),
+	}}
+}
+
+// graceful is a context that ends the loop's grace after ctx does.
+func (l *Loop) graceful(ctx context.Context) (context.Context, func()) {
+	calls, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	finished := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		timer := time.NewTimer(l.cfg.Grace)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			cancel(context.Cause(ctx))
+		case <-finished:
+		}
+	})
+	return calls, func() {
+		stop()
+		close(finished)
+		cancel(nil)
+	}
+}

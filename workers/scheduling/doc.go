@@ -1,0 +1,18 @@
+// Package scheduling is the scheduler: it turns requests into runs, one leader
+// at a time.
+//
+// It owns the leader's work: building the index of waiting requests, granting
+// the next one by internal/fair while slots are free, and keeping its picture
+// of RUNS true. It promises that grants never exceed the live slots or a
+// tenant's cap, that each grant carries the sequence that the leader last knew
+// of RUNS, so that the broker refuses a deposed leader's, and that a run whose
+// ending was never told is noticed within a second.
+//
+//	standby ──lease──► rebuilding ──caught up──► granting ──lost lease or stop──► standby or stopped
+//	                                  │   ▲
+//	                   grant refused  ▼   │ in flight = 0, RUNS read anew
+//	                                 settling
+//
+// It does not read bodies, judge requests or run anything: what is unfit is
+// granted like any other and refused aloud by the worker, under the same caps.
+package scheduling

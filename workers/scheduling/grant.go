@@ -1,0 +1,93 @@
+package scheduling
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/feira-dev/feira/events"
+)
+
+// grant sends runs while there is a free slot and somebody who may have it.
+func (l *leader) grant(ctx context.Context) {
+	if !l.caughtUp || l.settling {
+		return
+	}
+	now := l.cfg.Now()
+	for l.inflight < l.cfg.InFlight {
+		request, ok := l.queue.Next(now)
+		if !ok {
+			return
+		}
+		run := events.Run{
+			Tenant: request.Tenant, Session: request.Session, Kind: request.Kind,
+			Sequence: request.Sequence, Granted: now,
+		}
+		l.running[run.Sequence] = &grant{place: run.Place()}
+		err := l.cfg.Runs.Grant(run, l.expected, func(_ uint64, err error) {
+			l.acks <- ack{sequence: run.Sequence, err: err}
+		})
+		if err != nil {
+			l.cfg.Logger.ErrorContext(ctx, "sending a grant", "tenant", run.Tenant, "sequence", run.Sequence, "error", err)
+			l.forget(run.Sequence, true)
+			l.settling = true
+			return
+		}
+		l.inflight++
+		l.expected++
+	}
+}
+
+// acknowledge takes in the broker's answer to a grant. A refusal spoils the
+// sequence that all later grants in flight expect: they will be refused too,
+// and granting goes on when RUNS has been read anew. An answer that was lost
+// leaves the run in the picture until that reading.
+func (l *leader) acknowledge(ctx context.Context, a ack) {
+	l.inflight--
+	granted, ok := l.running[a.sequence]
+	if a.err == nil {
+		if ok {
+			granted.stored, granted.epoch = true, l.epoch
+		}
+		return
+	}
+	if !l.settling {
+		l.cfg.Logger.WarnContext(ctx, "a grant was refused", "sequence", a.sequence, "error", a.err)
+	}
+	l.settling = true
+	if !ok {
+		return
+	}
+	if errors.Is(a.err, events.ErrUncertainGrant) {
+		granted.stored, granted.epoch = true, l.epoch
+		return
+	}
+	l.forget(a.sequence, true)
+}
+
+// settle reads RUNS anew once every grant in flight is answered.
+func (l *leader) settle(ctx context.Context) error {
+	if !l.settling || l.inflight > 0 {
+		return nil
+	}
+	if err := l.reread(ctx); err != nil {
+		return err
+	}
+	l.settling = false
+	return nil
+}
+
+// drain waits for the answers in flight, so that a successor reads a RUNS that
+// this leader adds nothing to.
+func (l *leader) drain() {
+	limit := time.NewTimer(handOver)
+	defer limit.Stop()
+	for l.inflight > 0 {
+		select {
+		case <-l.acks:
+			l.inflight--
+		case <-limit.C:
+			return
+		}
+	}
+}

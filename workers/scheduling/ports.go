@@ -1,0 +1,59 @@
+package scheduling
+
+import (
+	"context"
+
+	"github.com/feira-dev/feira/events"
+	"github.com/feira-dev/feira/internal/tenant"
+)
+
+// Lease is the leadership among schedulers.
+type Lease interface {
+	// Acquire returns once the holder leads, or ctx ends.
+	Acquire(ctx context.Context, holder string) (Tenure, error)
+}
+
+// Tenure is a leadership that is held.
+type Tenure interface {
+	// Lost is closed when the leadership is over, at the latest when another
+	// may have it.
+	Lost() <-chan struct{}
+	// Release ends it so that a standby takes over at once.
+	Release(ctx context.Context) error
+}
+
+// Requests is the stream of requests, without bodies.
+type Requests interface {
+	// Watch hands over what is waiting, in stream order, then what arrives,
+	// until ctx ends. caughtUp is true from the batch on that reaches what was
+	// the end of the stream at the start; it comes even when there is nothing.
+	Watch(ctx context.Context, deliver func(batch []events.Headline, caughtUp bool) error) error
+	// Waiting reports whether the request is still in the stream.
+	Waiting(ctx context.Context, sequence uint64) (bool, error)
+}
+
+// Runs is the stream of grants.
+type Runs interface {
+	// Outstanding lists what is granted and not acknowledged, and the
+	// stream's last sequence, read before the list.
+	Outstanding(ctx context.Context) (runs []events.Run, last uint64, err error)
+	// Places lists where runs stand: the cheap half of Outstanding.
+	Places(ctx context.Context) (map[events.Place]struct{}, error)
+	// Grant sends a run that is stored only if the stream's last sequence is
+	// still expected. done is called once, from another goroutine, with nil,
+	// events.ErrOutstanding, events.ErrStaleGrant or events.ErrUncertainGrant.
+	Grant(run events.Run, expected uint64, done func(sequence uint64, err error)) error
+}
+
+// Hints are what workers say, never the truth. A watch is active when it
+// returns and ends with ctx.
+type Hints interface {
+	WatchWorkers(ctx context.Context, heard func(events.WorkerAnnounced)) error
+	WatchRunEnded(ctx context.Context, heard func(events.TenantID, events.RunEnded)) error
+}
+
+// Tenants tells the tenants as configured: all of them first, then changes.
+// live is false for one that was removed.
+type Tenants interface {
+	Watch(ctx context.Context, heard func(customer tenant.Tenant, live bool)) error
+}

@@ -1,0 +1,146 @@
+package scheduling
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/feira-dev/feira/events"
+	"github.com/feira-dev/feira/internal/lifecycle"
+	"github.com/feira-dev/feira/internal/outcome"
+)
+
+// Config is what a scheduler is made of.
+type Config struct {
+	// ID names this process in the lease.
+	ID       string
+	Lease    Lease
+	Requests Requests
+	Runs     Runs
+	Hints    Hints
+	Tenants  Tenants
+	Logger   *slog.Logger
+	// Now is the clock. Defaults to time.Now.
+	Now func() time.Time
+	// Reconcile is how often the picture of RUNS is held against RUNS.
+	// Defaults to 1 s.
+	Reconcile time.Duration
+	// InFlight is how many grants may wait for the broker's answer. Defaults
+	// to 1024.
+	InFlight int
+}
+
+func (c Config) withDefaults() Config {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Reconcile == 0 {
+		c.Reconcile = time.Second
+	}
+	if c.InFlight == 0 {
+		c.InFlight = 1024
+	}
+	return c
+}
+
+// Validate joins every fault.
+func (c Config) Validate() error {
+	var faults []error
+	need := func(missing bool, name string) {
+		if missing {
+			faults = append(faults, errors.New("scheduling: "+name+" is missing"))
+		}
+	}
+	need(c.ID == "", "id")
+	need(c.Lease == nil, "lease")
+	need(c.Requests == nil, "requests")
+	need(c.Runs == nil, "runs")
+	need(c.Hints == nil, "hints")
+	need(c.Tenants == nil, "tenants")
+	need(c.Logger == nil, "logger")
+	return errors.Join(faults...)
+}
+
+// handOver bounds what a scheduler does after it was told to stop.
+const handOver = 2 * time.Second
+
+// New makes a scheduler: a part that stands by until it holds the lease, then
+// leads until it loses it or stops.
+func New(cfg Config) (lifecycle.Part, error) {
+	cfg = cfg.withDefaults()
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	s := &scheduler{cfg: cfg, roster: newRoster()}
+	return lifecycle.NewRunner("scheduler", s.run), nil
+}
+
+type scheduler struct {
+	cfg    Config
+	roster *roster
+}
+
+func (s *scheduler) run(fetch, _ context.Context, ready func()) error {
+	err := s.cfg.Hints.WatchWorkers(fetch, func(announced events.WorkerAnnounced) {
+		s.roster.hear(announced, s.cfg.Now())
+	})
+	if err != nil {
+		return fmt.Errorf("listening to workers: %w", err)
+	}
+	ready()
+	for fetch.Err() == nil {
+		tenure, err := s.cfg.Lease.Acquire(fetch, s.cfg.ID)
+		if fetch.Err() != nil {
+			if tenure != nil {
+				s.release(fetch, tenure)
+			}
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("acquiring the lease: %w", err)
+		}
+		s.cfg.Logger.InfoContext(fetch, "leading", "holder", s.cfg.ID)
+		err = s.lead(fetch, tenure)
+		s.release(fetch, tenure)
+		switch {
+		case fetch.Err() != nil:
+			return nil
+		case errors.Is(err, errDeposed):
+			s.cfg.Logger.WarnContext(fetch, "lost the lease", "holder", s.cfg.ID)
+		case err != nil:
+			// Another scheduler may do better; this one tries again in turn.
+			s.cfg.Logger.ErrorContext(fetch, "leading ended", "error", err)
+			s.pause(fetch)
+		}
+	}
+	return nil
+}
+
+// errDeposed ends a leadership whose lease is lost.
+var errDeposed = errors.New("the lease is lost")
+
+// lead builds the index and grants until the lease is lost or fetch ends.
+func (s *scheduler) lead(fetch context.Context, tenure Tenure) error {
+	ctx, end := context.WithCancelCause(fetch)
+	defer end(outcome.ErrStopping)
+	return newLeader(s.cfg, s.roster).run(ctx, end, tenure)
+}
+
+func (s *scheduler) release(ctx context.Context, tenure Tenure) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), handOver)
+	defer cancel()
+	if err := tenure.Release(ctx); err != nil {
+		s.cfg.Logger.WarnContext(ctx, "releasing the lease", "error", err)
+	}
+}
+
+func (s *scheduler) pause(ctx context.Context) {
+	timer := time.NewTimer(events.LeaseRefresh)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}

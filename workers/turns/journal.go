@@ -1,0 +1,122 @@
+package turns
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/feira-dev/feira/events"
+	"github.com/feira-dev/feira/internal/outcome"
+	"github.com/feira-dev/feira/internal/session"
+)
+
+const (
+	// appendTime bounds one append with its repeats. An append is not cut
+	// short by a stop: a fact that happened is written down.
+	appendTime = 15 * time.Second
+	// uncertainPause is the wait before the tail is read after a lost answer,
+	// so that an append still under way can land.
+	uncertainPause = 50 * time.Millisecond
+)
+
+// journal writes one request's facts into its session's log. Each append
+// carries the sequence of the last fact folded: a refusal means that the log
+// has moved on, so the tail is folded in and the append tried again, unless
+// the tail says that another worker owns the request now.
+type journal struct {
+	log     Log
+	now     func() time.Time
+	request events.RequestID
+	trace   string
+
+	mu    sync.Mutex // guards state and owner while appends run side by side
+	state *session.State
+	owner string // worker of our turn.started; empty before it is stored
+}
+
+// Turn implements agent.Journal.
+func (j *journal) Turn() *session.Turn {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	turn, _ := j.state.Turn(j.request)
+	return turn
+}
+
+// Append implements agent.Journal. It fails with outcome.ErrFenced once
+// another worker has taken the request over or ended it.
+func (j *journal) Append(ctx context.Context, event events.Event) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), appendTime)
+	defer cancel()
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	record := events.Record{Event: event, Envelope: events.Envelope{
+		ID:      session.EventID(j.request, event),
+		Source:  events.SessionSource(j.state.Tenant, j.state.ID),
+		Type:    event.EventType(),
+		Time:    j.now().UTC(),
+		Tenant:  j.state.Tenant,
+		Session: j.state.ID,
+		Request: j.request,
+		Trace:   j.trace,
+	}}
+	for {
+		sequence, err := j.log.Append(ctx, session.Entry{Last: j.state.Last, Envelope: record.Envelope, Event: event})
+		if err == nil {
+			record.Sequence = sequence
+			return j.state.Apply(record)
+		}
+		stored, err := j.settle(ctx, record.ID, err)
+		if stored || err != nil {
+			return err
+		}
+	}
+}
+
+// settle folds in the tail after an append that was refused or whose answer
+// was lost. It reports whether the event is stored after all; nil and false
+// mean that the append is to be tried again.
+func (j *journal) settle(ctx context.Context, id string, cause error) (stored bool, err error) {
+	switch {
+	case errors.Is(cause, session.ErrConflict):
+	case errors.Is(cause, session.ErrUncertain):
+		pause := time.NewTimer(uncertainPause)
+		defer pause.Stop()
+		select {
+		case <-pause.C:
+		case <-ctx.Done():
+			return false, cause
+		}
+	default:
+		return false, cause
+	}
+	tail, err := j.log.Read(ctx, j.state.Tenant, j.state.ID, j.state.Last)
+	if err != nil {
+		return false, fmt.Errorf("reading the tail of session %s: %w", j.state.ID, err)
+	}
+	if err := j.state.ApplyAll(tail); err != nil {
+		return false, err
+	}
+	for _, record := range tail {
+		if record.ID == id {
+			return true, nil
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return false, cause
+	}
+	return false, j.owned()
+}
+
+// owned says whether the request may still be written to by this journal.
+func (j *journal) owned() error {
+	if _, ended := j.state.Ended(j.request); ended {
+		return outcome.ErrFenced
+	}
+	turn, started := j.state.Turn(j.request)
+	if started && turn.Worker != j.owner {
+		return outcome.ErrFenced
+	}
+	return nil
+}

@@ -1,0 +1,97 @@
+package turns
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/feira-dev/feira/events"
+	"github.com/feira-dev/feira/internal/session"
+)
+
+// keptLetter is the largest body that a dead letter keeps.
+const keptLetter = 128 << 10
+
+// refusal says why a request is not run.
+type refusal struct{ reason, detail string }
+
+func refusalOf(err error) refusal {
+	if errors.Is(err, events.ErrTooLarge) {
+		return refusal{events.ReasonTooLarge, err.Error()}
+	}
+	return refusal{events.ReasonInvalidRequest, err.Error()}
+}
+
+// refuse ends a request that cannot be run: a dead letter, a turn.completed in
+// the session that the request named or that follows from its sequence, and
+// only then its removal.
+func (w *Worker) refuse(ctx context.Context, head events.RequestHead, message events.Message, why refusal) error {
+	w.cfg.Logger.WarnContext(ctx, "refusing a request", "tenant", head.Tenant, "sequence", head.Sequence, "reason", why.reason, "detail", why.detail)
+	if err := w.bury(ctx, head, message, why, 1); err != nil {
+		return err
+	}
+	return w.reject(ctx, head, events.TurnRejected, why)
+}
+
+// giveUp ends a run that was handed out too often. It folds nothing,
+// for what it would fold may be what broke the workers, until the dead letter
+// is stored.
+func (w *Worker) giveUp(ctx context.Context, run events.Run, deliveries int) error {
+	why := refusal{events.ReasonTooManyDeliveries, "the run was handed out " + strconv.Itoa(deliveries-1) + " times without an ending"}
+	w.cfg.Logger.ErrorContext(ctx, "giving up a run", "tenant", run.Tenant, "sequence", run.Sequence, "deliveries", deliveries)
+	message, found, err := w.cfg.Requests.Read(ctx, run.Sequence)
+	if err != nil {
+		return fmt.Errorf("reading request %d: %w", run.Sequence, err)
+	}
+	if !found {
+		return nil
+	}
+	// A fault of the head is no matter here: it names the request all the same.
+	head, _ := events.ParseRequestHead(message, len(message.Data))
+	if err := w.bury(ctx, head, message, why, deliveries-1); err != nil {
+		return err
+	}
+	return w.reject(ctx, head, events.TurnFailed, why)
+}
+
+func (w *Worker) bury(ctx context.Context, head events.RequestHead, message events.Message, why refusal, deliveries int) error {
+	letter := events.LetterDied{
+		Stream: events.StreamRequests, Sequence: head.Sequence, Subject: message.Subject,
+		Reason: why.reason, Detail: why.detail, Header: message.Header,
+		Size: len(message.Data), Deliveries: deliveries,
+	}
+	if len(message.Data) <= keptLetter {
+		letter.Data = message.Data
+	}
+	if err := w.cfg.Cemetery.Bury(ctx, head.Tenant, letter); err != nil {
+		return fmt.Errorf("burying request %d: %w", head.Sequence, err)
+	}
+	return nil
+}
+
+// reject writes the ending, unless the log has one, and removes the request. A
+// log that cannot be folded is left as it is: the dead letter names the request.
+func (w *Worker) reject(ctx context.Context, head events.RequestHead, status events.TurnStatus, why refusal) error {
+	state := session.New(head.Tenant, head.Session)
+	records, err := w.cfg.Log.Read(ctx, head.Tenant, head.Session, 0)
+	if err != nil {
+		return fmt.Errorf("reading session %s: %w", head.Session, err)
+	}
+	if err := state.ApplyAll(records); err != nil {
+		w.cfg.Logger.ErrorContext(ctx, "a session's log cannot be folded", "tenant", head.Tenant, "session", head.Session, "error", err)
+		return w.remove(ctx, head.Sequence)
+	}
+	if _, ended := state.Ended(head.ID); ended {
+		return w.remove(ctx, head.Sequence)
+	}
+	pages := w.journal(state, head)
+	if turn, ok := state.Turn(head.ID); ok {
+		pages.owner = turn.Worker
+	}
+	end := &events.TurnCompleted{RequestSequence: head.Sequence, Status: status, Reason: why.reason, Detail: why.detail}
+	if err := pages.Append(ctx, end); err != nil {
+		return fmt.Errorf("rejecting request %s: %w", head.ID, err)
+	}
+	return w.remove(ctx, head.Sequence)
+}

@@ -1,0 +1,220 @@
+package turns
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/feira-dev/feira/events"
+	"github.com/feira-dev/feira/internal/agent"
+	"github.com/feira-dev/feira/internal/session"
+	"github.com/feira-dev/feira/internal/tenant"
+)
+
+// DefaultCache is how many folded sessions a worker keeps.
+const DefaultCache = 4096
+
+// Config is what a worker is made of.
+type Config struct {
+	// ID names this process; no two live workers share one.
+	ID       string
+	Requests Requests
+	Log      Log
+	Cemetery Cemetery
+	Tenants  Tenants
+	Loop     *agent.Loop
+	Logger   *slog.Logger
+	// Now is the clock. Defaults to time.Now.
+	Now func() time.Time
+	// Cache is how many folded sessions are kept. Defaults to [DefaultCache].
+	Cache int
+}
+
+// Worker brings runs to their end. It is safe for concurrent use.
+type Worker struct {
+	cfg   Config
+	cache *cache
+	runs  atomic.Uint64 // tells apart two runs of this process
+}
+
+// New makes a worker. It returns an error when a port is missing.
+func New(cfg Config) (*Worker, error) {
+	if cfg.ID == "" || cfg.Requests == nil || cfg.Log == nil || cfg.Cemetery == nil || cfg.Tenants == nil || cfg.Loop == nil || cfg.Logger == nil {
+		return nil, errors.New("turns: id, requests, log, cemetery, tenants, loop and logger are needed")
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Cache == 0 {
+		cfg.Cache = DefaultCache
+	}
+	states, err := newCache(cfg.Cache)
+	if err != nil {
+		return nil, fmt.Errorf("turns: cache: %w", err)
+	}
+	return &Worker{cfg: cfg, cache: states}, nil
+}
+
+// Handle brings one run to its end, or says by its error what is to become of
+// the run. Deliveries counts how often the broker has handed it out, from 1.
+func (w *Worker) Handle(ctx context.Context, run events.Run, deliveries int) error {
+	if deliveries > events.MaxRunDeliveries {
+		return w.giveUp(ctx, run, deliveries)
+	}
+	message, found, err := w.cfg.Requests.Read(ctx, run.Sequence)
+	if err != nil {
+		return fmt.Errorf("reading request %d: %w", run.Sequence, err)
+	}
+	if !found {
+		return nil
+	}
+	head, err := events.ParseRequestHead(message, len(message.Data))
+	if err != nil {
+		return w.refuse(ctx, head, message, refusalOf(err))
+	}
+	customer, known := w.cfg.Tenants.Lookup(head.Tenant)
+	if !known {
+		return w.refuse(ctx, head, message, refusal{events.ReasonUnknownTenant, "tenant " + strconv.Quote(string(head.Tenant)) + " is not registered"})
+	}
+	request, err := events.ParseRequest(head.Kind, message.Data)
+	if err != nil {
+		return w.refuse(ctx, head, message, refusalOf(err))
+	}
+	return w.serve(ctx, customer, order{head: head, message: message, request: request})
+}
+
+// order is a request that is fit to be run.
+type order struct {
+	head    events.RequestHead
+	message events.Message
+	request events.Request
+}
+
+// serve runs a fit request in its session.
+func (w *Worker) serve(ctx context.Context, customer tenant.Tenant, o order) error {
+	head := o.head
+	state, err := w.load(ctx, head)
+	if errors.Is(err, session.ErrGap) {
+		return w.refuse(ctx, head, o.message, refusal{events.ReasonLogUnreadable, err.Error()})
+	}
+	if err != nil {
+		return err
+	}
+	if _, ended := state.Ended(head.ID); ended {
+		w.cache.put(state)
+		return w.remove(ctx, head.Sequence)
+	}
+	pages := w.journal(state, head)
+	end, err := w.play(ctx, customer, pages, o)
+	if err != nil {
+		return err // the state may be behind the log: it is not kept
+	}
+	if end != nil {
+		if err := pages.Append(ctx, end); err != nil {
+			return fmt.Errorf("ending request %s: %w", head.ID, err)
+		}
+	}
+	w.cache.put(state)
+	return w.remove(ctx, head.Sequence)
+}
+
+// play starts the request and runs the loop to its end; a nil end means that
+// the log already holds one.
+func (w *Worker) play(ctx context.Context, customer tenant.Tenant, pages *journal, o order) (*events.TurnCompleted, error) {
+	head := o.head
+	if pages.state.Closed {
+		return &events.TurnCompleted{
+			RequestSequence: head.Sequence, Status: events.TurnRejected,
+			Reason: events.ReasonSessionClosed, Detail: "session " + string(head.Session) + " is closed",
+		}, nil
+	}
+	if err := w.open(ctx, customer, pages); err != nil {
+		return nil, err
+	}
+	if err := w.start(ctx, pages, o); err != nil {
+		return nil, err
+	}
+	return w.cfg.Loop.Run(ctx, agent.Scope{Tenant: customer, State: pages.state}, pages)
+}
+
+// open writes the session's first fact where there is none. Two requests may
+// race for it; the loser finds the session open.
+func (w *Worker) open(ctx context.Context, customer tenant.Tenant, pages *journal) error {
+	if pages.state.Opened {
+		return nil
+	}
+	err := pages.Append(ctx, &events.SessionOpened{
+		Servers: customer.Servers, Environment: customer.Environment, Metadata: customer.Metadata,
+	})
+	if err != nil {
+		return fmt.Errorf("opening session %s: %w", pages.state.ID, err)
+	}
+	return nil
+}
+
+// start writes turn.started, which makes this run the owner of the request.
+func (w *Worker) start(ctx context.Context, pages *journal, o order) error {
+	head, request := o.head, o.request
+	started := &events.TurnStarted{
+		RequestSequence: head.Sequence, Kind: head.Kind, Attempt: 1,
+		Worker: w.cfg.ID + "#" + strconv.FormatUint(w.runs.Add(1), 10),
+	}
+	if earlier, ok := pages.state.Turn(head.ID); ok {
+		started.Attempt = earlier.Attempt + 1
+		pages.owner = earlier.Worker // until ours is stored, only that one may be overtaken
+	} else {
+		started.Message, started.Metadata = request.Message, request.Metadata
+		if head.Kind == events.KindCall {
+			started.Call = &events.CallRequested{Tool: request.Tool, Arguments: orEmpty(request.Arguments)}
+		}
+	}
+	if err := pages.Append(ctx, started); err != nil {
+		return fmt.Errorf("starting request %s: %w", head.ID, err)
+	}
+	pages.owner = started.Worker
+	if started.Attempt > 1 {
+		w.cfg.Logger.InfoContext(ctx, "taking over an unfinished turn", "attempt", started.Attempt)
+	}
+	return nil
+}
+
+// load returns the session's state up to what this worker knows, which is the
+// end of the log unless the cache is behind; an append finds that out.
+func (w *Worker) load(ctx context.Context, head events.RequestHead) (*session.State, error) {
+	state := w.cache.take(head.Tenant, head.Session)
+	if state.Last > 0 {
+		return state, nil
+	}
+	records, err := w.cfg.Log.Read(ctx, head.Tenant, head.Session, 0)
+	if err != nil {
+		return nil, fmt.Errorf("reading session %s: %w", head.Session, err)
+	}
+	if err := state.ApplyAll(records); err != nil {
+		return nil, fmt.Errorf("folding session %s: %w", head.Session, err)
+	}
+	return state, nil
+}
+
+func (w *Worker) journal(state *session.State, head events.RequestHead) *journal {
+	return &journal{log: w.cfg.Log, now: w.cfg.Now, request: head.ID, trace: head.Trace, state: state}
+}
+
+func (w *Worker) remove(ctx context.Context, sequence uint64) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), appendTime)
+	defer cancel()
+	if err := w.cfg.Requests.Remove(ctx, sequence); err != nil {
+		return fmt.Errorf("removing request %d: %w", sequence, err)
+	}
+	return nil
+}
+
+func orEmpty(arguments []byte) []byte {
+	if len(arguments) == 0 {
+		return []byte("{}")
+	}
+	return arguments
+}
