@@ -52,8 +52,9 @@ type Hints interface {
 	WatchRunEnded(ctx context.Context, heard func(events.TenantID, events.RunEnded)) error
 }
 
-// Tenants tells the tenants as configured: all of them first, then changes.
-// live is false for one that was removed.
+// Tenants tells the tenants as configured: all of them first, then changes,
+// until ctx ends. It returns at once and is heard from another goroutine. live
+// is false for one that was removed.
 type Tenants interface {
 	Watch(ctx context.Context, heard func(customer tenant.Tenant, live bool)) error
 }

@@ -31,7 +31,9 @@ type Cemetery interface {
 	Bury(ctx context.Context, tenant events.TenantID, letter events.LetterDied) error
 }
 
-// Tenants knows the tenants as configured now, without I/O.
+// Tenants knows the tenants as configured now. Implementations are safe for
+// concurrent use and say false only of a tenant that is certainly not
+// registered, for its requests are then refused.
 type Tenants interface {
-	Lookup(id tenant.ID) (tenant.Tenant, bool)
+	Lookup(ctx context.Context, id tenant.ID) (tenant.Tenant, bool, error)
 }

@@ -76,7 +76,10 @@ func (w *Worker) Handle(ctx context.Context, run events.Run, deliveries int) err
 	if err != nil {
 		return w.refuse(ctx, head, message, refusalOf(err))
 	}
-	customer, known := w.cfg.Tenants.Lookup(head.Tenant)
+	customer, known, err := w.cfg.Tenants.Lookup(ctx, head.Tenant)
+	if err != nil {
+		return fmt.Errorf("looking up tenant %s: %w", head.Tenant, err)
+	}
 	if !known {
 		return w.refuse(ctx, head, message, refusal{events.ReasonUnknownTenant, "tenant " + strconv.Quote(string(head.Tenant)) + " is not registered"})
 	}

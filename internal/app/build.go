@@ -1,0 +1,126 @@
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"strings"
+
+	"github.com/feira-dev/feira/events"
+	"github.com/feira-dev/feira/internal/agent"
+	"github.com/feira-dev/feira/internal/bus"
+	"github.com/feira-dev/feira/internal/lifecycle"
+	"github.com/feira-dev/feira/internal/llm"
+	"github.com/feira-dev/feira/internal/natskv"
+	"github.com/feira-dev/feira/workers/metering"
+	"github.com/feira-dev/feira/workers/scheduling"
+	"github.com/feira-dev/feira/workers/turns"
+)
+
+// newID makes a name that no other live process has.
+func newID(prefix string) string { return prefix + "_" + strings.ToLower(rand.Text()[:12]) }
+
+func buildScheduler(ctx context.Context, k *kit) (lifecycle.Part, error) {
+	broker, err := k.broker(ctx)
+	if err != nil {
+		return nil, err
+	}
+	kv, err := k.buckets(ctx)
+	if err != nil {
+		return nil, err
+	}
+	leases, err := kv.Lease(ctx)
+	if err != nil {
+		return nil, err
+	}
+	tenants, err := k.tenants(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return scheduling.New(scheduling.Config{
+		ID: newID("sch"), Lease: lease{leases}, Requests: broker.Requests(), Runs: broker.Runs(), Hints: broker.Hints(),
+		Tenants: census{tenants: tenants, log: k.log}, Logger: k.log, Now: k.now, Reconcile: k.cfg.Scheduler.Reconcile,
+	})
+}
+
+func buildWorker(ctx context.Context, k *kit) (lifecycle.Part, error) {
+	broker, err := k.broker(ctx)
+	if err != nil {
+		return nil, err
+	}
+	tenants, err := k.tenants(ctx)
+	if err != nil {
+		return nil, err
+	}
+	registry := natskv.NewRegistry(tenants)
+	loop, err := k.loop(ctx)
+	if err != nil {
+		return nil, err
+	}
+	id := k.cfg.Worker.ID
+	if id == "" {
+		id = newID("wrk")
+	}
+	worker, err := turns.New(turns.Config{
+		ID: id, Requests: broker.Requests(), Log: broker.Log(), Cemetery: broker.Dead(),
+		Tenants: directory{live: registry, truth: tenants}, Loop: loop, Logger: k.log, Now: k.now,
+	})
+	if err != nil {
+		return nil, err
+	}
+	pool, err := broker.NewRunPool(bus.RunPoolConfig{Slots: k.cfg.Worker.Slots, Handler: worker.Handle, Logger: k.log})
+	if err != nil {
+		return nil, err
+	}
+	announcer := turns.NewAnnouncer(turns.AnnouncerConfig{
+		ID: id, Slots: k.cfg.Worker.Slots, Busy: pool.Busy, Crier: broker.Hints(), Logger: k.log,
+	})
+	return lifecycle.NewGroup("worker", registry, pool, announcer), nil
+}
+
+// loop makes the agent loop with the model and the providers of this process.
+func (k *kit) loop(ctx context.Context) (*agent.Loop, error) {
+	providers, err := k.providers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	m := k.cfg.Model
+	model, err := llm.New(llm.Config{
+		BaseURL: m.BaseURL, Key: m.Key, Model: m.Name, Timeout: m.Timeout, MaxElapsed: m.MaxElapsed, Logger: k.log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return agent.New(agent.Config{Model: model, Catalogue: providers, Provider: providers, Now: k.now})
+}
+
+func buildMeter(ctx context.Context, k *kit) (lifecycle.Part, error) {
+	broker, err := k.broker(ctx)
+	if err != nil {
+		return nil, err
+	}
+	books, err := k.books(ctx)
+	if err != nil {
+		return nil, err
+	}
+	meter, err := metering.NewMeter(metering.MeterConfig{Log: broker.Log(), Usage: broker.Usage(), Logger: k.log})
+	if err != nil {
+		return nil, err
+	}
+	counting, err := broker.NewBatches(bus.BatchConfig{
+		Stream: events.StreamSessions, Durable: events.DurableMeter, Handler: meter.Handle, Logger: k.log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	writer, err := metering.NewWriter(metering.WriterConfig{Ledger: books, Logger: k.log})
+	if err != nil {
+		return nil, err
+	}
+	booking, err := broker.NewBatches(bus.BatchConfig{
+		Stream: events.StreamUsage, Durable: events.DurableLedger, Handler: writer.Handle, Logger: k.log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return lifecycle.NewGroup("meter", booking, counting), nil
+}

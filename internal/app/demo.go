@@ -1,0 +1,243 @@
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/feira-dev/feira/events"
+	"github.com/feira-dev/feira/internal/bus"
+	"github.com/feira-dev/feira/internal/config"
+	"github.com/feira-dev/feira/internal/natsd"
+	"github.com/feira-dev/feira/internal/telemetry"
+	"github.com/feira-dev/feira/internal/tenant"
+)
+
+const (
+	// demoTime bounds the whole demo.
+	demoTime = 2 * time.Minute
+	// demoLatency is how long the offline model thinks, so that turns overlap.
+	demoLatency = 40 * time.Millisecond
+	demoSlots   = 8
+	operator    = "feira"
+)
+
+// DemoParams says who watches a demo.
+type DemoParams struct {
+	// Note hears what the demo does, in sentences.
+	Note func(text string)
+	// Event hears every session event as it is stored.
+	Event func(record events.Record)
+}
+
+// RunDemo plays the cookbook: it starts everything in this process on free
+// ports and a temporary folder, publishes as outside clients would, tries the
+// walls between the tenants, and reports what was served, refused and billed.
+func RunDemo(ctx context.Context, cfg config.Config, tel *telemetry.Telemetry, params DemoParams) (report DemoReport, err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, demoTime, fmt.Errorf("the demo took longer than %s", demoTime))
+	defer cancel()
+	cfg.DataDir, err = os.MkdirTemp("", "feira-demo-")
+	if err != nil {
+		return report, fmt.Errorf("making a folder for the demo: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(cfg.DataDir)) }()
+	d, err := newDemo(cfg, tel, params)
+	if err != nil {
+		return report, err
+	}
+	if err := d.world.start(ctx); err != nil {
+		return report, errors.Join(err, d.world.stop(ctx))
+	}
+	defer func() { err = errors.Join(err, d.world.stop(ctx)) }()
+	return d.play(ctx)
+}
+
+// demo is one performance.
+type demo struct {
+	DemoParams
+	world     *world
+	tel       *telemetry.Telemetry
+	tenants   []tenant.Tenant
+	passwords map[tenant.ID]string
+	operator  *Operator
+
+	mu       sync.Mutex // guards what follows; Event is called under it
+	accepted []Sent
+	asked    map[events.RequestID]time.Time
+	slowest  map[tenant.ID]time.Duration // longest wait for a start
+	endings  map[ending]int
+	changed  chan struct{} // holds one signal that an ending came
+}
+
+// ending names the one turn.completed of a request.
+type ending struct {
+	tenant  events.TenantID
+	session events.SessionID
+	request events.RequestID
+}
+
+func newDemo(cfg config.Config, tel *telemetry.Telemetry, params DemoParams) (*demo, error) {
+	d := &demo{
+		DemoParams: params, tel: tel, tenants: cookbookTenants(), passwords: make(map[tenant.ID]string),
+		asked: make(map[events.RequestID]time.Time), slowest: make(map[tenant.ID]time.Duration),
+		endings: make(map[ending]int), changed: make(chan struct{}, 1),
+	}
+	password := rand.Text()
+	users := []natsd.User{natsd.OperatorUser(operator, password)}
+	for _, customer := range d.tenants {
+		d.passwords[customer.ID] = rand.Text()
+		users = append(users, natsd.TenantUser(customer.ID, d.passwords[customer.ID]))
+	}
+	cfg.NATS.User, cfg.NATS.Password, cfg.NATS.Credentials, cfg.NATS.Replicas = operator, config.Redacted(password), "", 1
+	cfg.Ledger.DSN, cfg.Vault.KEK = "", ""
+	cfg.Worker.Slots = demoSlots
+	made, err := newWorld(cfg, tel, worldParams{broker: natsd.Config{Users: users}, standIns: true, modelLatency: demoLatency})
+	if err != nil {
+		return nil, err
+	}
+	d.world = made
+	return d, nil
+}
+
+// play runs the roles beside the scenes, and stops them after.
+func (d *demo) play(ctx context.Context) (DemoReport, error) {
+	if _, err := d.world.prepare(ctx, d.tel, true); err != nil {
+		return DemoReport{}, err
+	}
+	d.operator = NewOperator(d.world.cfg, d.tel)
+	defer d.operator.Close()
+	running, stop := context.WithCancel(ctx)
+	ready, stopped := make(chan struct{}), make(chan error, 1)
+	go func() {
+		stopped <- RunRoles(running, d.world.cfg, d.tel, AllRoles(), func() { close(ready) })
+	}()
+	var report DemoReport
+	var err error
+	select {
+	case <-ready:
+		report, err = d.scenes(ctx)
+	case early := <-stopped:
+		stop()
+		return report, errors.Join(errors.New("the roles ended before the demo began"), early)
+	}
+	stop()
+	return report, errors.Join(err, <-stopped)
+}
+
+func (d *demo) scenes(ctx context.Context) (DemoReport, error) {
+	d.introduce()
+	if err := d.listen(ctx); err != nil {
+		return DemoReport{}, err
+	}
+	if err := d.shop(ctx); err != nil {
+		return DemoReport{}, err
+	}
+	isolation, err := d.tryWalls(ctx)
+	if err != nil {
+		return DemoReport{}, err
+	}
+	return d.report(ctx, isolation)
+}
+
+func (d *demo) introduce() {
+	if d.world.offline {
+		d.Note("No OPENAI_API_KEY is set: the agents use Feira's offline model, which is a planner by rules and no language model.")
+	} else {
+		d.Note("The agents use the model " + d.world.modelName() + " against the providers' stand-ins.")
+	}
+	for _, customer := range d.tenants {
+		d.Note(fmt.Sprintf("%s sells with %v, at most %d turns at a time.", customer.ID, customer.Servers, customer.Concurrency))
+	}
+}
+
+// listen hears the feeds of all tenants.
+func (d *demo) listen(ctx context.Context) error {
+	broker, err := d.operator.kit.broker(ctx)
+	if err != nil {
+		return err
+	}
+	for _, customer := range d.tenants {
+		if err := broker.Feed().Subscribe(ctx, customer.ID, "", d.hear); err != nil {
+			return fmt.Errorf("listening to the feed of %s: %w", customer.ID, err)
+		}
+	}
+	return nil
+}
+
+func (d *demo) hear(record events.Record) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.Event(record)
+	switch record.Event.(type) {
+	case *events.TurnStarted:
+		if waited := record.Time.Sub(d.asked[record.Request]); waited > d.slowest[record.Tenant] {
+			d.slowest[record.Tenant] = waited
+		}
+		return
+	case *events.TurnCompleted:
+	default:
+		return
+	}
+	d.endings[ending{record.Tenant, record.Session, record.Request}]++
+	select {
+	case d.changed <- struct{}{}:
+	default:
+	}
+}
+
+// producer connects as the tenant's own system would, with its own credentials.
+func (d *demo) producer(ctx context.Context, id tenant.ID) (*bus.Bus, error) {
+	return bus.Connect(ctx, bus.Config{
+		URL: d.world.cfg.NATS.URL, Name: "shop of " + string(id), User: string(id), Password: d.passwords[id],
+		InboxPrefix: natsd.InboxPrefix(id), Timeout: 2 * time.Second, Logger: d.tel.Logger(),
+	})
+}
+
+// publish sends a request and notes that the broker took it.
+func (d *demo) publish(ctx context.Context, producer *bus.Bus, params events.RequestParams, request events.Request) (Sent, error) {
+	params.ID = newRequestID()
+	message, err := events.NewRequest(params, request)
+	if err != nil {
+		return Sent{}, err
+	}
+	d.mu.Lock()
+	d.asked[params.ID] = d.operator.kit.now()
+	d.mu.Unlock()
+	sequence, err := producer.Requests().Publish(ctx, message)
+	if err != nil {
+		return Sent{}, fmt.Errorf("publishing as %s: %w", params.Tenant, err)
+	}
+	sent := identify(message, sequence)
+	d.mu.Lock()
+	d.accepted = append(d.accepted, sent)
+	d.mu.Unlock()
+	return sent, nil
+}
+
+func newRequestID() events.RequestID { return events.RequestID(newID("req")) }
+
+// await waits until every accepted request has its ending.
+func (d *demo) await(ctx context.Context) error {
+	for {
+		d.mu.Lock()
+		open := 0
+		for _, sent := range d.accepted {
+			if d.endings[ending{sent.Tenant, sent.Session, sent.Request}] == 0 {
+				open++
+			}
+		}
+		d.mu.Unlock()
+		if open == 0 {
+			return nil
+		}
+		select {
+		case <-d.changed:
+		case <-ctx.Done():
+			return fmt.Errorf("waiting for %d requests: %w", open, context.Cause(ctx))
+		}
+	}
+}

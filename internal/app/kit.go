@@ -1,0 +1,174 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"time"
+
+	"github.com/feira-dev/feira/internal/bus"
+	"github.com/feira-dev/feira/internal/config"
+	"github.com/feira-dev/feira/internal/ledger"
+	"github.com/feira-dev/feira/internal/natskv"
+	"github.com/feira-dev/feira/internal/provider"
+	"github.com/feira-dev/feira/internal/telemetry"
+	"github.com/feira-dev/feira/internal/vault"
+)
+
+// kit is what the roles of one process share. Each thing is opened when it is
+// first asked for, so a role pays for what it uses. It belongs to the
+// goroutine that builds; what it hands out is safe for concurrent use.
+type kit struct {
+	cfg       config.Config
+	telemetry *telemetry.Telemetry
+	log       *slog.Logger
+	now       func() time.Time
+
+	bus    *bus.Bus
+	kv     *natskv.Client
+	vault  *vault.Vault
+	ledger *ledger.Ledger
+
+	closers []func()
+}
+
+func newKit(cfg config.Config, tel *telemetry.Telemetry) *kit {
+	return &kit{cfg: cfg, telemetry: tel, log: tel.Logger(), now: time.Now}
+}
+
+// close shuts what was opened, the last first.
+func (k *kit) close() {
+	for i := len(k.closers) - 1; i >= 0; i-- {
+		k.closers[i]()
+	}
+	k.closers = nil
+}
+
+// broker connects to the broker.
+func (k *kit) broker(ctx context.Context) (*bus.Bus, error) {
+	if k.bus != nil {
+		return k.bus, nil
+	}
+	nats := k.cfg.NATS
+	opened, err := bus.Connect(ctx, bus.Config{
+		URL: nats.URL, Name: nats.Name, User: nats.User, Password: nats.Password.Reveal(),
+		CredsFile: nats.Credentials, Timeout: nats.RequestTimeout, Logger: k.log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	k.bus = opened
+	k.closers = append(k.closers, opened.Close)
+	return opened, nil
+}
+
+// provision makes sure that streams and buckets are there, and reports those
+// that are not as wanted.
+func (k *kit) provision(ctx context.Context) error {
+	broker, err := k.broker(ctx)
+	if err != nil {
+		return err
+	}
+	drifts, err := broker.Provision(ctx, bus.Topology{
+		Replicas: k.cfg.NATS.Replicas, Backlog: k.cfg.Streams.Backlog,
+		SessionsAge: k.cfg.Streams.SessionAge, UsageAge: k.cfg.Streams.UsageAge,
+	})
+	for _, drift := range drifts {
+		k.log.WarnContext(ctx, "a setting of the broker differs from what is wanted and is left as it is",
+			"stream", drift.Stream, "field", drift.Field, "have", drift.Have, "want", drift.Want)
+	}
+	if err != nil {
+		return fmt.Errorf("provisioning the broker: %w", err)
+	}
+	return nil
+}
+
+// buckets connects to the key-value buckets.
+func (k *kit) buckets(ctx context.Context) (*natskv.Client, error) {
+	if k.kv != nil {
+		return k.kv, nil
+	}
+	nats := k.cfg.NATS
+	opened, err := natskv.Connect(ctx, natskv.Config{
+		URL: nats.URL, Name: nats.Name, User: nats.User, Password: nats.Password.Reveal(),
+		CredsFile: nats.Credentials, Logger: k.log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	k.kv = opened
+	k.closers = append(k.closers, opened.Close)
+	return opened, nil
+}
+
+// tenants opens the tenant registry.
+func (k *kit) tenants(ctx context.Context) (*natskv.Tenants, error) {
+	kv, err := k.buckets(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return kv.Tenants(ctx)
+}
+
+// credentials opens the vault.
+func (k *kit) credentials(ctx context.Context) (*vault.Vault, error) {
+	if k.vault != nil {
+		return k.vault, nil
+	}
+	kv, err := k.buckets(ctx)
+	if err != nil {
+		return nil, err
+	}
+	store, err := kv.Vault(ctx)
+	if err != nil {
+		return nil, err
+	}
+	path := k.cfg.Vault.KEK
+	if path == "" {
+		path = filepath.Join(k.cfg.DataDir, "kek.json")
+	}
+	kek, err := vault.FileKEK(path)
+	if err != nil {
+		return nil, fmt.Errorf("opening the key file: %w", err)
+	}
+	opened, err := vault.New(vault.Config{KEK: kek, Store: store, Now: k.now})
+	if err != nil {
+		return nil, err
+	}
+	k.vault = opened
+	return opened, nil
+}
+
+// providers makes the client of the providers.
+func (k *kit) providers(ctx context.Context) (*provider.Client, error) {
+	keys, err := k.credentials(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return provider.New(provider.Config{
+		Credentials: credentials{vault: keys}, BaseURLs: k.cfg.Provider.URLs, Logger: k.log, Now: k.now,
+	})
+}
+
+// books opens the ledger.
+func (k *kit) books(ctx context.Context) (*ledger.Ledger, error) {
+	if k.ledger != nil {
+		return k.ledger, nil
+	}
+	path := k.cfg.Ledger.DSN.Reveal()
+	if path == "" {
+		path = filepath.Join(k.cfg.DataDir, "ledger.db")
+	}
+	opened, err := ledger.Open(ctx, ledger.Config{Path: path, Logger: k.log, Now: k.now})
+	if err != nil {
+		return nil, fmt.Errorf("opening the ledger: %w", err)
+	}
+	k.ledger = opened
+	k.closers = append(k.closers, func() {
+		if err := opened.Close(); err != nil {
+			k.log.WarnContext(context.WithoutCancel(ctx), "closing the ledger", "error", err)
+		}
+	})
+	return opened, nil
+}

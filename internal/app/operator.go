@@ -1,0 +1,266 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+
+	"github.com/feira-dev/feira/events"
+	"github.com/feira-dev/feira/internal/bus"
+	"github.com/feira-dev/feira/internal/config"
+	"github.com/feira-dev/feira/internal/provider"
+	"github.com/feira-dev/feira/internal/telemetry"
+	"github.com/feira-dev/feira/internal/tenant"
+	"github.com/feira-dev/feira/internal/usage"
+	"github.com/feira-dev/feira/internal/vault"
+)
+
+// Operator does what the command line asks of a running Feira. It belongs to
+// one goroutine; Close it.
+type Operator struct{ kit *kit }
+
+// NewOperator makes an operator. It connects when it is first asked something.
+func NewOperator(cfg config.Config, tel *telemetry.Telemetry) *Operator {
+	return &Operator{kit: newKit(cfg, tel)}
+}
+
+// Close ends the operator's connections.
+func (o *Operator) Close() { o.kit.close() }
+
+// ErrUnknownTenant occurs when an operation names a tenant that is not registered.
+var ErrUnknownTenant = errors.New("tenant is not registered")
+
+// ApplyTenants registers tenants or changes them. All are checked before the
+// first is written.
+func (o *Operator) ApplyTenants(ctx context.Context, tenants []tenant.Tenant) error {
+	if err := checkServers(tenants); err != nil {
+		return err
+	}
+	if err := o.kit.provision(ctx); err != nil {
+		return err
+	}
+	registry, err := o.kit.tenants(ctx)
+	if err != nil {
+		return err
+	}
+	for _, customer := range tenants {
+		if err := registry.Put(ctx, customer); err != nil {
+			return fmt.Errorf("applying tenant %s: %w", customer.ID, err)
+		}
+	}
+	return nil
+}
+
+// checkServers holds the tenants' servers against the manifests, so that a
+// misspelt one is found now and not by the first tool call.
+func checkServers(tenants []tenant.Tenant) error {
+	manifests, err := provider.Embedded()
+	if err != nil {
+		return err
+	}
+	var known []string
+	for _, manifest := range manifests {
+		known = append(known, manifest.ID)
+	}
+	var faults []error
+	for _, customer := range tenants {
+		if err := customer.Validate(); err != nil {
+			faults = append(faults, fmt.Errorf("tenant %q: %w", customer.ID, err))
+		}
+		for i, server := range customer.Servers {
+			if !slices.Contains(known, server) {
+				faults = append(faults, fmt.Errorf("tenant %q: servers[%d]: there is no provider %q; there are %v", customer.ID, i, server, known))
+			}
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// Tenants lists the registered tenants.
+func (o *Operator) Tenants(ctx context.Context) ([]tenant.Tenant, error) {
+	registry, err := o.kit.tenants(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return registry.List(ctx)
+}
+
+// Tenant returns one tenant, or [ErrUnknownTenant].
+func (o *Operator) Tenant(ctx context.Context, id tenant.ID) (tenant.Tenant, error) {
+	registry, err := o.kit.tenants(ctx)
+	if err != nil {
+		return tenant.Tenant{}, err
+	}
+	found, ok, err := registry.Lookup(ctx, id)
+	if err == nil && !ok {
+		err = fmt.Errorf("%w: %s", ErrUnknownTenant, id)
+	}
+	return found, err
+}
+
+// Credentials lists what credentials a tenant has, never their values.
+func (o *Operator) Credentials(ctx context.Context, id tenant.ID) ([]vault.Entry, error) {
+	keys, err := o.kit.credentials(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return keys.List(ctx, id)
+}
+
+// SetCredential seals a tenant's credential for a server, given as a person
+// gives it: one line, or a JSON object of fields. It returns the fields' names.
+func (o *Operator) SetCredential(ctx context.Context, id tenant.ID, server, text string) ([]string, error) {
+	customer, err := o.Tenant(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if !slices.Contains(customer.Servers, server) {
+		return nil, fmt.Errorf("tenant %s has no server %q; it has %v", id, server, customer.Servers)
+	}
+	manifests, err := provider.Embedded()
+	if err != nil {
+		return nil, err
+	}
+	at := slices.IndexFunc(manifests, func(m provider.Manifest) bool { return m.ID == server })
+	if at < 0 {
+		return nil, fmt.Errorf("there is no provider %q", server)
+	}
+	fields, err := manifests[at].Credential.Parse(text)
+	if err != nil {
+		return nil, err
+	}
+	return o.putCredential(ctx, customer, server, fields)
+}
+
+func (o *Operator) putCredential(ctx context.Context, customer tenant.Tenant, server string, fields map[string]string) ([]string, error) {
+	keys, err := o.kit.credentials(ctx)
+	if err != nil {
+		return nil, err
+	}
+	secrets := make(map[string]vault.Secret, len(fields))
+	names := make([]string, 0, len(fields))
+	for name, value := range fields {
+		secrets[name] = vault.NewSecret(value)
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	if err := keys.Put(ctx, customer.ID, server, customer.Environment, secrets); err != nil {
+		return nil, fmt.Errorf("sealing the credential of %s for %s: %w", customer.ID, server, err)
+	}
+	return names, nil
+}
+
+// DeadLetters lists what was given up; of every tenant when id is empty.
+func (o *Operator) DeadLetters(ctx context.Context, id tenant.ID) ([]events.Record, error) {
+	broker, err := o.kit.broker(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return broker.Dead().List(ctx, id)
+}
+
+// Follow tells the events of a tenant's session, or of all its sessions when
+// session is empty: what is stored, then, when live is set, what comes, until
+// ctx ends.
+func (o *Operator) Follow(ctx context.Context, params bus.FollowParams, hear func(events.Record) error) error {
+	broker, err := o.kit.broker(ctx)
+	if err != nil {
+		return err
+	}
+	return broker.Log().Follow(ctx, params, hear)
+}
+
+// Usage is what a tenant used in a period, and what it owes for it.
+type Usage struct {
+	Tenant  tenant.ID    `json:"tenant"`
+	Period  usage.Period `json:"period"`
+	Summary Summary      `json:"usage"`
+	Bill    usage.Bill   `json:"bill"`
+}
+
+// Summary counts billable usage.
+type Summary struct {
+	ToolCalls    int64 `json:"tool_calls"`
+	InputTokens  int64 `json:"input_tokens"`
+	OutputTokens int64 `json:"output_tokens"`
+}
+
+// Usage adds up a tenant's ledger over a month, "2026-11"; the current month
+// when empty.
+func (o *Operator) Usage(ctx context.Context, id tenant.ID, month string) (Usage, error) {
+	books, err := o.kit.books(ctx)
+	if err != nil {
+		return Usage{}, err
+	}
+	period := usage.MonthOf(o.kit.now(), books.Zone())
+	if month != "" {
+		if period, err = usage.ParseMonth(month, books.Zone()); err != nil {
+			return Usage{}, err
+		}
+	}
+	totals, err := books.Totals(ctx, id, period)
+	if err != nil {
+		return Usage{}, fmt.Errorf("adding up usage of %s: %w", id, err)
+	}
+	card, err := o.rateCard()
+	if err != nil {
+		return Usage{}, err
+	}
+	bill, err := usage.Rate(card, totals)
+	if err != nil {
+		return Usage{}, fmt.Errorf("rating usage of %s: %w", id, err)
+	}
+	summary, err := summarise(totals)
+	return Usage{Tenant: id, Period: period, Summary: summary, Bill: bill}, err
+}
+
+// ToolCalls lists a page of the ledger's tool calls.
+func (o *Operator) ToolCalls(ctx context.Context, filter usage.ToolCallFilter) (usage.ToolCallPage, error) {
+	books, err := o.kit.books(ctx)
+	if err != nil {
+		return usage.ToolCallPage{}, err
+	}
+	return books.ToolCalls(ctx, filter)
+}
+
+func (o *Operator) rateCard() (*usage.RateCard, error) {
+	path := o.kit.cfg.Ledger.RateCard
+	if path == "" {
+		return usage.DefaultRateCard()
+	}
+	text, err := os.ReadFile(path) //nolint:gosec // the operator names the file
+	if err != nil {
+		return nil, fmt.Errorf("reading the rate card: %w", err)
+	}
+	card, err := usage.ParseRateCard(text)
+	if err != nil {
+		return nil, fmt.Errorf("reading the rate card %s: %w", path, err)
+	}
+	return card, nil
+}
+
+func summarise(totals usage.Totals) (Summary, error) {
+	var summary Summary
+	for _, part := range []struct {
+		meter events.Meter
+		unit  string
+		into  *int64
+	}{
+		{events.MeterToolCall, events.UnitCall, &summary.ToolCalls},
+		{events.MeterModelReply, events.UnitInputToken, &summary.InputTokens},
+		{events.MeterModelReply, events.UnitOutputToken, &summary.OutputTokens},
+	} {
+		sum, err := billable(totals).Sum(part.meter, part.unit)
+		if err != nil {
+			return Summary{}, err
+		}
+		*part.into = sum.Whole()
+	}
+	return summary, nil
+}
+
+func billable(totals usage.Totals) usage.Totals {
+	return slices.DeleteFunc(slices.Clone(totals), func(total usage.Total) bool { return !total.Billable })
+}

@@ -1,0 +1,81 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/feira-dev/feira/internal/config"
+	"github.com/feira-dev/feira/internal/lifecycle"
+	"github.com/feira-dev/feira/internal/outcome"
+	"github.com/feira-dev/feira/internal/telemetry"
+)
+
+// startTime bounds the start of a process's parts, the broker's included.
+const startTime = time.Minute
+
+// RunRoles runs roles against the broker of the configuration until ctx ends;
+// running work then has the worker's soft stop to end. onReady, when not nil,
+// is told once all roles are up.
+func RunRoles(ctx context.Context, cfg config.Config, tel *telemetry.Telemetry, roles []Role, onReady func()) error {
+	k := newKit(cfg, tel)
+	defer k.close()
+	if err := k.provision(ctx); err != nil {
+		return err
+	}
+	group, err := buildRoles(ctx, k, roles)
+	if err != nil {
+		return err
+	}
+	return runPart(ctx, group, cfg.Worker.SoftStop, onReady)
+}
+
+func buildRoles(ctx context.Context, k *kit, roles []Role) (lifecycle.Part, error) {
+	if len(roles) == 0 {
+		return nil, errors.New("no role to run")
+	}
+	wanted := make(map[Role]bool, len(roles))
+	for _, role := range roles {
+		wanted[role] = true
+	}
+	var parts []lifecycle.Part
+	for _, s := range specs() {
+		if !wanted[s.role] {
+			continue
+		}
+		part, err := s.build(ctx, k)
+		if err != nil {
+			return nil, fmt.Errorf("building role %s: %w", s.role, err)
+		}
+		parts = append(parts, part)
+	}
+	return lifecycle.NewGroup("feira", parts...), nil
+}
+
+// runPart starts a part, waits until it ends or ctx does, and stops it. The
+// part's work outlives ctx by the soft stop: ctx ending is a request to stop,
+// not a reason to break off.
+func runPart(ctx context.Context, part lifecycle.Part, softStop time.Duration, onReady func()) error {
+	work, breakOff := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer breakOff(outcome.ErrStopping)
+	starting, started := context.WithTimeout(ctx, startTime)
+	unstarted := context.AfterFunc(starting, func() { breakOff(context.Cause(starting)) })
+	err := part.Start(work)
+	unstarted()
+	started()
+	if err != nil {
+		return err
+	}
+	if onReady != nil {
+		onReady()
+	}
+	select {
+	case <-part.Done():
+		return part.Err()
+	case <-ctx.Done():
+	}
+	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), softStop)
+	defer cancel()
+	return part.Stop(stopping)
+}
