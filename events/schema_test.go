@@ -88,16 +88,16 @@ func newGenerator(t *testing.T) *generator {
 
 // mapped is the schema of the types that reflection would describe too widely.
 func (g *generator) mapped(typ reflect.Type) *jsonschema.Schema {
-	const token = `^[A-Za-z0-9_-]+$`
+	const token = `[A-Za-z0-9][A-Za-z0-9_-]*`
 	switch typ {
 	case reflect.TypeFor[events.TenantID]():
-		return text(token, events.MaxTenantID)
+		return text("^("+token+"|"+string(events.IllegalTenant)+")$", events.MaxTenantID)
 	case reflect.TypeFor[events.SessionID]():
-		return text(token, events.MaxSessionID)
+		return text("^"+token+"$", events.MaxSessionID)
 	case reflect.TypeFor[events.Meter]():
-		return text(token, events.MaxTenantID)
+		return text("^"+token+"$", events.MaxTenantID)
 	case reflect.TypeFor[events.RequestID]():
-		return text(`^[A-Za-z0-9._:-]+$`, events.MaxRequestID)
+		return text(`^[A-Za-z0-9][A-Za-z0-9._:-]*$`, events.MaxRequestID)
 	case reflect.TypeFor[json.RawMessage]():
 		return &jsonschema.Schema{Type: "object"}
 	case reflect.TypeFor[uint64]():
@@ -217,10 +217,8 @@ func headerSchemas(g *generator) map[string]*jsonschema.Schema {
 	run := object("Headers of a run, which has no body.")
 	add(run, events.HeaderRequest, number, true)
 	add(run, events.HeaderSession, session, true)
-	add(run, events.HeaderRequestID, request, true)
 	add(run, events.HeaderKind, kind, true)
 	add(run, events.HeaderTime, at, true)
-	add(run, events.HeaderTrace, trace, false)
 	return map[string]*jsonschema.Schema{"event": event, "request": asked, "run": run}
 }
 

@@ -49,9 +49,10 @@ const (
 	DefaultBacklog = 10_000
 	// MaxMessageBytes is the largest message that the broker accepts anywhere.
 	MaxMessageBytes = 1 << 20
-	// MaxRequestBytes is the largest body of a request. A larger one that the
-	// broker let through becomes a dead letter.
-	MaxRequestBytes = 256 << 10
+	// MaxRequestBytes is the largest body of a request, which must fit an event
+	// with room to spare. A larger one that the broker let through becomes a
+	// dead letter.
+	MaxRequestBytes = 192 << 10
 	// MaxEventBytes is the largest data of an event.
 	MaxEventBytes = 256 << 10
 )

@@ -62,7 +62,7 @@ func (c *credentialList) Run(i *invocation) error {
 	return i.show(map[string]any{"credentials": orNone(entries)}, func(w io.Writer) {
 		say(w, "SERVER\tENVIRONMENT\tFIELDS\tSEALED")
 		for _, entry := range entries {
-			say(w, "%s\t%s\t%s\t%s", entry.Server, entry.Environment, strings.Join(entry.Fields, " "), entry.SavedAt.Format(time.RFC3339))
+			say(w, "%s\t%s\t%s\t%s", entry.Server, entry.Environment, strings.Join(entry.Fields, " "), entry.UpdatedAt.Format(time.RFC3339))
 		}
 	})
 }

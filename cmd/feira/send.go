@@ -85,20 +85,19 @@ type tailCommand struct {
 func (c *tailCommand) Run(i *invocation) error {
 	o := i.operator()
 	defer o.Close()
-	err := o.Follow(i.ctx, bus.FollowParams{Tenant: c.Tenant, Session: c.Session, Stored: true, Live: c.Follow}, func(record events.Record) error {
-		if i.json {
-			return writeJSON(i.out, line{
-				Sequence: record.Sequence, Time: record.Time, Type: record.Type, Tenant: record.Tenant,
-				Session: record.Session, Request: record.Request, ID: record.ID, Data: record.Event,
-			})
+	var broken error
+	ctx, cancel := context.WithCancel(i.ctx)
+	defer cancel()
+	err := o.Follow(ctx, bus.FollowParams{Tenant: c.Tenant, Session: c.Session, Stored: !c.Follow}, func(record events.Record) {
+		if !i.json {
+			describe(i.out, record)
+			return
 		}
-		describe(i.out, record)
-		return nil
+		if broken = writeJSON(i.out, newLine(record)); broken != nil {
+			cancel() // nobody reads any more
+		}
 	})
-	if i.ctx.Err() != nil {
-		return nil // interrupted, as it is meant to be
-	}
-	return err
+	return errors.Join(err, broken)
 }
 
 // line is one event as tail prints it.
@@ -111,4 +110,11 @@ type line struct {
 	Request  events.RequestID `json:"request,omitempty"`
 	ID       string           `json:"id"`
 	Data     events.Event     `json:"data"`
+}
+
+func newLine(record events.Record) line {
+	return line{
+		Sequence: record.Sequence, Time: record.Time, Type: record.Type, Tenant: record.Tenant,
+		Session: record.Session, Request: record.Request, ID: record.ID, Data: record.Event,
+	}
 }

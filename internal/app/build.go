@@ -28,7 +28,7 @@ func buildScheduler(ctx context.Context, k *kit) (lifecycle.Part, error) {
 	if err != nil {
 		return nil, err
 	}
-	leases, err := kv.Lease(ctx)
+	leases, err := kv.Lease(ctx, natskv.LeaseConfig{})
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +102,7 @@ func buildMeter(ctx context.Context, k *kit) (lifecycle.Part, error) {
 	if err != nil {
 		return nil, err
 	}
-	meter, err := metering.NewMeter(metering.MeterConfig{Log: broker.Log(), Usage: broker.Usage(), Logger: k.log})
+	meter, err := metering.NewMeter(metering.MeterConfig{Log: broker.Log(), Publisher: broker.Usage(), Logger: k.log})
 	if err != nil {
 		return nil, err
 	}

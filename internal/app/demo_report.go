@@ -97,7 +97,7 @@ func (d *demo) report(ctx context.Context, isolation Isolation) (DemoReport, err
 // count folds a tenant's stored events, not the feed, into a tally.
 func (d *demo) count(ctx context.Context, id tenant.ID) (tally, error) {
 	counted := tally{endings: make(map[ending]int)}
-	err := d.operator.Follow(ctx, bus.FollowParams{Tenant: id, Stored: true}, func(record events.Record) error {
+	err := d.operator.Follow(ctx, bus.FollowParams{Tenant: id, Stored: true}, func(record events.Record) {
 		switch event := record.Event.(type) {
 		case *events.ToolReturned:
 			if event.Status != events.ToolRefused {
@@ -112,7 +112,6 @@ func (d *demo) count(ctx context.Context, id tenant.ID) (tally, error) {
 				counted.turns++
 			}
 		}
-		return nil
 	})
 	if err != nil {
 		return counted, fmt.Errorf("reading the logs of %s: %w", id, err)

@@ -161,10 +161,8 @@ func (o *Operator) DeadLetters(ctx context.Context, id tenant.ID) ([]events.Reco
 	return broker.Dead().List(ctx, id)
 }
 
-// Follow tells the events of a tenant's session, or of all its sessions when
-// session is empty: what is stored, then, when live is set, what comes, until
-// ctx ends.
-func (o *Operator) Follow(ctx context.Context, params bus.FollowParams, hear func(events.Record) error) error {
+// Follow tells the events of a tenant's sessions in order.
+func (o *Operator) Follow(ctx context.Context, params bus.FollowParams, hear func(events.Record)) error {
 	broker, err := o.kit.broker(ctx)
 	if err != nil {
 		return err

@@ -34,6 +34,9 @@ type journal struct {
 	mu    sync.Mutex // guards state and owner while appends run side by side
 	state *session.State
 	owner string // worker of our turn.started; empty before it is stored
+	// fenced stays set once it is: the tail that told of the new owner has
+	// moved state.Last on, so the broker would take the next append.
+	fenced bool
 }
 
 // Turn implements agent.Journal.
@@ -61,17 +64,19 @@ func (j *journal) Append(ctx context.Context, event events.Event) error {
 		Request: j.request,
 		Trace:   j.trace,
 	}}
-	for {
+	for !j.fenced {
 		sequence, err := j.log.Append(ctx, session.Entry{Last: j.state.Last, Envelope: record.Envelope, Event: event})
 		if err == nil {
 			record.Sequence = sequence
 			return j.state.Apply(record)
 		}
 		stored, err := j.settle(ctx, record.ID, err)
+		j.fenced = errors.Is(err, outcome.ErrFenced)
 		if stored || err != nil {
 			return err
 		}
 	}
+	return outcome.ErrFenced
 }
 
 // settle folds in the tail after an append that was refused or whose answer
@@ -98,25 +103,36 @@ func (j *journal) settle(ctx context.Context, id string, cause error) (stored bo
 	if err := j.state.ApplyAll(tail); err != nil {
 		return false, err
 	}
-	for _, record := range tail {
-		if record.ID == id {
-			return true, nil
-		}
+	stored, err = j.search(id, tail)
+	if stored || err != nil {
+		return stored, err
 	}
-	if err := ctx.Err(); err != nil {
+	if ctx.Err() != nil {
 		return false, cause
 	}
-	return false, j.owned()
+	return false, nil
 }
 
-// owned says whether the request may still be written to by this journal.
-func (j *journal) owned() error {
-	if _, ended := j.state.Ended(j.request); ended {
-		return outcome.ErrFenced
+// search looks through a tail for the event of that id. Ids follow from the
+// cause, so a new owner's events have the ids that ours would have had: what
+// stands behind a take-over is not ours, and once there is one we write no more.
+func (j *journal) search(id string, tail []events.Record) (stored bool, err error) {
+	for _, record := range tail {
+		if record.Request != j.request && record.ID != session.OpenedID {
+			continue
+		}
+		switch event := record.Event.(type) {
+		case *events.TurnStarted:
+			mine := record.ID == id || event.Worker == j.owner
+			if stored || !mine {
+				return false, outcome.ErrFenced
+			}
+		case *events.TurnCompleted:
+			if record.ID != id {
+				return false, outcome.ErrFenced
+			}
+		}
+		stored = stored || record.ID == id
 	}
-	turn, started := j.state.Turn(j.request)
-	if started && turn.Worker != j.owner {
-		return outcome.ErrFenced
-	}
-	return nil
+	return stored, nil
 }

@@ -113,6 +113,9 @@ func (w *Worker) serve(ctx context.Context, customer tenant.Tenant, o order) err
 	}
 	pages := w.journal(state, head)
 	end, err := w.play(ctx, customer, pages, o)
+	if errors.Is(err, events.ErrTooLarge) {
+		return w.refuse(ctx, head, o.message, refusalOf(err))
+	}
 	if err != nil {
 		return err // the state may be behind the log: it is not kept
 	}

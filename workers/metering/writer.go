@@ -1,0 +1,70 @@
+package metering
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/feira-dev/feira/events"
+	"github.com/feira-dev/feira/internal/usage"
+)
+
+// WriterConfig is what a [Writer] needs.
+type WriterConfig struct {
+	// Ledger books the batches. Required.
+	Ledger Ledger
+	// Logger hears of conflicts and of messages put into quarantine. Defaults
+	// to a silent one.
+	Logger *slog.Logger
+}
+
+func (c WriterConfig) withDefaults() WriterConfig {
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return c
+}
+
+// Validate joins every fault, each naming its field.
+func (c WriterConfig) Validate() error {
+	if c.Ledger == nil {
+		return errors.New("writer: ledger is missing")
+	}
+	return nil
+}
+
+// Writer books usage events in the ledger.
+type Writer struct {
+	ledger Ledger
+	logger *slog.Logger
+}
+
+// NewWriter returns a writer.
+func NewWriter(config WriterConfig) (*Writer, error) {
+	if err := config.Validate(); err != nil {
+		return nil, err
+	}
+	config = config.withDefaults()
+	return &Writer{ledger: config.Ledger, logger: config.Logger}, nil
+}
+
+// Handle books a batch of USAGE. It returns nil when the ledger has committed
+// every message of it as row, conflict or quarantined, and only then may the
+// batch be acknowledged; after an error the whole batch is to be handed in
+// again.
+func (w *Writer) Handle(ctx context.Context, batch []events.Message) error {
+	read := usage.ReadBatch(batch)
+	outcome, err := w.ledger.Record(ctx, read)
+	if err != nil {
+		return fmt.Errorf("booking usage: %w", err)
+	}
+	if outcome.Conflicts > 0 {
+		w.logger.ErrorContext(ctx, "usage events contradict recorded ones", slog.Int("conflicts", outcome.Conflicts))
+	}
+	if outcome.Quarantined > 0 {
+		w.logger.WarnContext(ctx, "usage events put into quarantine", slog.Int("quarantined", outcome.Quarantined),
+			slog.String("first_reason", string(read.Rejected[0].Reason)))
+	}
+	return nil
+}
