@@ -27,13 +27,13 @@ type spec struct {
 	build func(ctx context.Context, k *kit) (lifecycle.Part, error)
 }
 
-// specs is the table of roles, in the order in which they start: what consumes
-// is up before what produces.
+// specs is the table of roles, in the order in which they start: what listens
+// is up before what speaks, so that the scheduler hears a worker's first word.
 func specs() []spec {
 	return []spec{
 		{RoleMeter, "writes usage and the ledger from the session logs", buildMeter},
-		{RoleWorker, "runs the agents of granted requests", buildWorker},
 		{RoleScheduler, "grants waiting requests fairly, one leader at a time", buildScheduler},
+		{RoleWorker, "runs the agents of granted requests", buildWorker},
 	}
 }
 
