@@ -1,0 +1,108 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"log/slog"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/feira-dev/feira/events"
+	"github.com/feira-dev/feira/internal/bus"
+	"github.com/feira-dev/feira/internal/sandbox"
+	"github.com/feira-dev/feira/internal/testenv"
+)
+
+func TestMain(m *testing.M) { testenv.Main(m) }
+
+// devBundle is a "feira dev" that is a process of its own, with the providers'
+// stand-ins and the offline model in the test's process, so that they outlive
+// whatever is done to it.
+type devBundle struct {
+	sandbox *sandbox.Sandbox
+	dir     string
+	env     []string
+	child   *testenv.Child
+	url     string
+}
+
+func setupDev(t *testing.T) *devBundle {
+	t.Helper()
+	accounts := map[string][]sandbox.Account{}
+	for _, server := range sandbox.Servers() {
+		accounts[server] = []sandbox.Account{{Tenant: "tenant_acme"}, {Tenant: "tenant_loja"}}
+	}
+	world, err := sandbox.New(sandbox.Config{Accounts: accounts, ModelLatency: 20 * time.Millisecond})
+	require.NoError(t, err)
+	require.NoError(t, world.Start(t.Context()))
+	t.Cleanup(func() { require.NoError(t, world.Stop(t.Context())) }) //nolint:usetesting // Stop bears an ended context
+	var urls []string
+	for _, server := range slices.Sorted(maps.Keys(world.BaseURLs())) {
+		urls = append(urls, server+"="+world.BaseURLs()[server])
+	}
+	b := &devBundle{sandbox: world, dir: t.TempDir()}
+	b.env = []string{
+		"FEIRA_DATA_DIR=" + b.dir, "FEIRA_PROVIDER_URLS=" + strings.Join(urls, ";"),
+		"OPENAI_API_KEY=test-key-of-the-sandbox", "OPENAI_BASE_URL=" + world.ModelURL(), "FEIRA_MODEL=feira-offline",
+	}
+	b.start(t)
+	for tenant, servers := range map[string][]string{
+		"tenant_acme": {"stripe", "correios", "nuvem-fiscal"}, "tenant_loja": {"asaas", "melhor-envio", "z-api"},
+	} {
+		for _, server := range servers {
+			fields, err := sandbox.Credential("feira", server, tenant)
+			require.NoError(t, err)
+			text, err := json.Marshal(fields)
+			require.NoError(t, err)
+			b.feira(t, string(text), "credential", "set", tenant, server)
+		}
+	}
+	return b
+}
+
+// start runs "feira dev" and waits until it says that it is up.
+func (b *devBundle) start(t *testing.T) {
+	t.Helper()
+	b.child = testenv.Start(t, testenv.ChildParams{
+		Path: testenv.Binary(t), Env: b.env,
+		Args: []string{"dev", "--port", "0", "--no-stand-ins", "--json", "--worker-soft-stop", "1s"},
+	})
+	said := b.child.WaitForOutput(t, regexp.MustCompile(`"nats":"(nats://[^"]+)"`))
+	b.url = said[1]
+}
+
+// feira runs a command in this process against the child, and returns what it
+// printed on standard output.
+func (b *devBundle) feira(t *testing.T, in string, args ...string) string {
+	t.Helper()
+	var out, complaints bytes.Buffer
+	args = append(args, "--nats-url", b.url, "--data-dir", b.dir, "--log-level", "error")
+	code := run(t.Context(), args, streams{in: strings.NewReader(in), out: &out, err: &complaints})
+	require.Equal(t, exitOK, code, "feira %v: %s", args, complaints.String())
+	return out.String()
+}
+
+func (b *devBundle) connect(t *testing.T) *bus.Bus {
+	t.Helper()
+	broker, err := bus.Connect(t.Context(), bus.Config{URL: b.url, Logger: slog.New(slog.DiscardHandler)})
+	require.NoError(t, err)
+	t.Cleanup(broker.Close)
+	return broker
+}
+
+// logged lists every event of a tenant as the sessions' logs hold it.
+func logged(t *testing.T, broker *bus.Bus, tenant events.TenantID) []events.Record {
+	t.Helper()
+	var records []events.Record
+	err := broker.Log().Follow(t.Context(), bus.FollowParams{Tenant: tenant, Stored: true}, func(record events.Record) {
+		records = append(records, record)
+	})
+	require.NoError(t, err)
+	return records
+}
