@@ -147,7 +147,7 @@ func (k *kit) providers(ctx context.Context) (*provider.Client, error) {
 		return nil, err
 	}
 	return provider.New(provider.Config{
-		Credentials: credentials{vault: keys}, BaseURLs: k.cfg.Provider.URLs, Logger: k.log, Now: k.now,
+		Credentials: credentials{vault: keys}, BaseURLs: k.cfg.Provider.URLs, Timeout: k.cfg.Provider.Timeout, Logger: k.log, Now: k.now,
 	})
 }
 
