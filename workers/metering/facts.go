@@ -37,7 +37,17 @@ type facts struct {
 	log      SessionLog
 	sessions *lru.Cache[sessionKey, opening]
 	requests *lru.Cache[requestKey, map[string]string]
+
+	// behind is the sequence that the log did not reach when it was last read,
+	// tries how often that was so.
+	behind uint64
+	tries  int
 }
+
+// patience is how often a log may be read that does not reach the record. After
+// that the record has gone from the log, by age or by hand, and is not going to
+// come.
+const patience = 10
 
 func newFacts(log SessionLog, size int) (*facts, error) {
 	sessions, err := lru.New[sessionKey, opening](size)
@@ -101,7 +111,7 @@ func (f *facts) load(ctx context.Context, asked requestKey, sequence uint64) err
 	if err != nil {
 		return fmt.Errorf("reading the log of session %s: %w", key.session, err)
 	}
-	if len(records) == 0 || records[len(records)-1].Sequence < sequence {
+	if !f.reaches(records, sequence) {
 		return fmt.Errorf("reading the log of session %s: %w: it ends before sequence %d", key.session, errLogBehind, sequence)
 	}
 	starts, running := map[events.RequestID]*events.TurnStarted{}, map[events.RequestID]bool{}
@@ -127,6 +137,19 @@ func (f *facts) load(ctx context.Context, asked requestKey, sequence uint64) err
 	}
 	f.learn(asked, starts[asked.request])
 	return nil
+}
+
+// reaches reports whether the log holds what was written before the sequence, as
+// far as it will ever be known.
+func (f *facts) reaches(records []events.Record, sequence uint64) bool {
+	if len(records) > 0 && records[len(records)-1].Sequence >= sequence {
+		return true
+	}
+	if f.behind != sequence {
+		f.behind, f.tries = sequence, 0
+	}
+	f.tries++
+	return f.tries >= patience
 }
 
 // learn remembers the first start of a request; nil when the log has none.
