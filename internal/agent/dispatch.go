@@ -48,8 +48,9 @@ func (l *Loop) attempt(ctx context.Context, scope Scope, turn *session.Turn, int
 	return returned
 }
 
-// send makes the call, or finds out what became of one that an earlier worker
-// may have made. A panic in a provider fails this call only.
+// send makes the call, or finds out what became of one that an earlier worker,
+// or this one just now, may have made. A panic in a provider fails this call
+// only.
 func (l *Loop) send(ctx context.Context, passage passage, doubtful bool) (result Result) {
 	defer func() {
 		if cause := recover(); cause != nil {
@@ -57,10 +58,17 @@ func (l *Loop) send(ctx context.Context, passage passage, doubtful bool) (result
 		}
 	}()
 	if !doubtful || passage.safety.Repeatable() {
-		return l.cfg.Provider.Call(ctx, passage.call)
+		result = l.cfg.Provider.Call(ctx, passage.call)
+		if result.Status != events.ToolUnknown {
+			return result
+		}
 	}
 	if found, ok := l.cfg.Provider.Lookup(ctx, passage.call); ok {
+		found.Attempts = max(found.Attempts, result.Attempts)
 		return found
+	}
+	if result.Status == events.ToolUnknown {
+		return result
 	}
 	return Result{Status: events.ToolUnknown, Fault: &events.ToolFault{
 		Code:    events.FaultOutcomeUnknown,

@@ -359,3 +359,29 @@ func TestPromptTellsEarlierTurnsButNotTooMany(t *testing.T) {
 	require.Equal(t, "hello", messages[len(messages)-1].Text)
 	require.Equal(t, []string{"stripe__get_balance", "asaas__get_balance"}, []string{b.model.prompts[0].Tools[0].Name, b.model.prompts[0].Tools[1].Name})
 }
+
+// A call whose answer was lost is looked up at once, not only after a crash.
+func TestUnknownOutcomeIsLookedUp(t *testing.T) {
+	t.Parallel()
+	for name, found := range map[string]bool{"found": true, "nothing can be said": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t, says("", tool("a", "asaas__create_payment", `{}`)), says("done"))
+			b.shop.call = func(context.Context, agent.Call) agent.Result {
+				return agent.Result{Status: events.ToolUnknown, Attempts: 1, Fault: &events.ToolFault{Code: events.FaultOutcomeUnknown}}
+			}
+			b.shop.lookup = func(agent.Call) (agent.Result, bool) {
+				return agent.Result{Status: events.ToolOK, Output: "found"}, found
+			}
+			_, err := b.run(t.Context(), t)
+			require.NoError(t, err)
+			want := events.FaultOutcomeUnknown
+			if found {
+				want = "ok"
+			}
+			require.Equal(t, want, codes(b.pages.returned()))
+			require.Equal(t, 1, b.pages.returned()[0].Attempts)
+			require.Len(t, b.shop.sent, 1, "it must not be sent again")
+		})
+	}
+}
