@@ -41,7 +41,7 @@ func setupDev(t *testing.T) *devBundle {
 	world, err := sandbox.New(sandbox.Config{Accounts: accounts, ModelLatency: 20 * time.Millisecond})
 	require.NoError(t, err)
 	require.NoError(t, world.Start(t.Context()))
-	t.Cleanup(func() { require.NoError(t, world.Stop(t.Context())) }) //nolint:usetesting // Stop bears an ended context
+	t.Cleanup(func() { require.NoError(t, world.Stop(t.Context())) })
 	var urls []string
 	for _, server := range slices.Sorted(maps.Keys(world.BaseURLs())) {
 		urls = append(urls, server+"="+world.BaseURLs()[server])

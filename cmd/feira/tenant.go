@@ -23,7 +23,7 @@ type tenantApply struct {
 }
 
 func (c *tenantApply) Run(i *invocation) error {
-	text, err := os.ReadFile(c.File) //nolint:gosec // the operator names the file
+	text, err := os.ReadFile(c.File)
 	if err != nil {
 		return fmt.Errorf("reading %s: %w", c.File, err)
 	}

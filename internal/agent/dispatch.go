@@ -11,18 +11,25 @@ import (
 	"github.com/feira-dev/feira/internal/session"
 )
 
+// errand is tool calls to make. In doubt are those that an earlier owner of
+// the turn may have sent.
+type errand struct {
+	intents []session.Intent
+	inDoubt bool
+}
+
 // dispatch runs the tool calls side by side and writes down each outcome as it
 // comes. The calls outlive a stop by the loop's grace, so that what is under
 // way ends with a known outcome.
-func (l *Loop) dispatch(ctx, work context.Context, scope Scope, journal Journal, intents []session.Intent, doubtful bool) error {
+func (l *Loop) dispatch(ctx, work context.Context, scope Scope, journal Journal, todo errand) error {
 	turn := journal.Turn()
 	calls, release := l.graceful(work)
 	defer release()
 	var group errgroup.Group
 	group.SetLimit(parallelCalls)
-	for _, intent := range intents {
+	for _, intent := range todo.intents {
 		group.Go(func() error {
-			returned := l.attempt(calls, scope, turn, intent, doubtful)
+			returned := l.attempt(calls, scope, turn, intent, todo.inDoubt)
 			return journal.Append(ctx, returned)
 		})
 	}
@@ -32,7 +39,7 @@ func (l *Loop) dispatch(ctx, work context.Context, scope Scope, journal Journal,
 	return nil
 }
 
-func (l *Loop) attempt(ctx context.Context, scope Scope, turn *session.Turn, intent session.Intent, doubtful bool) *events.ToolReturned {
+func (l *Loop) attempt(ctx context.Context, scope Scope, turn *session.Turn, intent session.Intent, inDoubt bool) *events.ToolReturned {
 	began := l.cfg.Now()
 	returned := &events.ToolReturned{Iteration: intent.Iteration, Index: intent.Index, CallID: intent.Call.ID, Name: clip(intent.Call.Name)}
 	passage, fault := l.pass(scope, turn, intent)
@@ -42,7 +49,7 @@ func (l *Loop) attempt(ctx context.Context, scope Scope, turn *session.Turn, int
 		return returned
 	}
 	returned.Server, returned.Tool, returned.Key = passage.call.Server, passage.call.Tool, passage.call.Key
-	result := l.send(ctx, passage, doubtful)
+	result := l.send(ctx, passage, inDoubt)
 	returned.Status, returned.Output, returned.Error, returned.Attempts = result.Status, result.Output, result.Fault, result.Attempts
 	returned.DurationMS = l.cfg.Now().Sub(began).Milliseconds()
 	return returned
@@ -51,13 +58,13 @@ func (l *Loop) attempt(ctx context.Context, scope Scope, turn *session.Turn, int
 // send makes the call, or finds out what became of one that an earlier worker,
 // or this one just now, may have made. A panic in a provider fails this call
 // only.
-func (l *Loop) send(ctx context.Context, passage passage, doubtful bool) (result Result) {
+func (l *Loop) send(ctx context.Context, passage passage, inDoubt bool) (result Result) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			result = panicked(passage.safety, cause)
 		}
 	}()
-	if !doubtful || passage.safety.Repeatable() {
+	if !inDoubt || passage.safety.Repeatable() {
 		result = l.cfg.Provider.Call(ctx, passage.call)
 		if result.Status != events.ToolUnknown {
 			return result

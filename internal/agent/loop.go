@@ -73,17 +73,17 @@ func (l *Loop) Run(ctx context.Context, scope Scope, journal Journal) (*events.T
 	defer cancel()
 	// What stands in the journal before this run has begun was written by an
 	// earlier owner: its calls may have been sent.
-	doubtful := turn.Attempt > 1
+	inDoubt := turn.Attempt > 1
 	for {
 		if intents := turn.Intents(); len(intents) > 0 {
 			if turn.ToolCalls()+len(intents) > limits.ToolCalls {
 				return l.failed(turn, events.ReasonToolCalls, "the turn may make "+strconv.Itoa(limits.ToolCalls)+" tool calls and asks for more"), nil
 			}
-			if err := l.dispatch(ctx, work, scope, journal, intents, doubtful); err != nil {
+			if err := l.dispatch(ctx, work, scope, journal, errand{intents: intents, inDoubt: inDoubt}); err != nil {
 				return nil, err
 			}
 		}
-		doubtful = false
+		inDoubt = false
 		if end := l.end(turn, limits); end != nil {
 			return end, nil
 		}

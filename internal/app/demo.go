@@ -47,7 +47,7 @@ func RunDemo(ctx context.Context, cfg config.Config, tel *telemetry.Telemetry, p
 		return report, fmt.Errorf("making a folder for the demo: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(cfg.DataDir)) }()
-	d, err := newDemo(cfg, tel, params)
+	d, err := newDemo(cfg, tel, params) //nolint:contextcheck // taking a free port waits for nothing
 	if err != nil {
 		return report, err
 	}

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/feira-dev/feira/events"
@@ -150,8 +151,8 @@ func (d *demo) bill(ctx context.Context, customer tenant.Tenant, counted tally) 
 		return DemoTenant{}, err
 	}
 	billed := DemoTenant{ID: customer.ID, Servers: customer.Servers, Turns: counted.turns, Usage: used.Summary, Bill: used.Bill, ToolCalls: []DemoCall{}}
-	for i := len(calls.Calls) - 1; i >= 0; i-- {
-		if call := calls.Calls[i]; call.Billable {
+	for _, call := range slices.Backward(calls.Calls) {
+		if call.Billable {
 			billed.ToolCalls = append(billed.ToolCalls, DemoCall{Server: call.Server, Tool: call.Tool, Status: call.Status, Session: call.Session})
 		}
 	}

@@ -39,7 +39,7 @@ var errWorldEnded = errors.New("the embedded broker or the stand-ins have stoppe
 // is in the data folder: what was unfinished when it stopped goes on when it
 // starts again.
 func RunDev(ctx context.Context, cfg config.Config, tel *telemetry.Telemetry, params DevParams) error {
-	w, err := newWorld(cfg, tel, worldParams{
+	w, err := newWorld(cfg, tel, worldParams{ //nolint:contextcheck // taking a free port waits for nothing
 		// One node has nobody to fetch its last seconds from after a power
 		// cut, so what it acknowledges is on the disk.
 		broker:   natsd.Config{Dir: filepath.Join(cfg.DataDir, "nats"), Port: params.Port, SyncAlways: true},

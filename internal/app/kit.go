@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/feira-dev/feira/internal/bus"
@@ -39,8 +40,8 @@ func newKit(cfg config.Config, tel *telemetry.Telemetry) *kit {
 
 // close shuts what was opened, the last first.
 func (k *kit) close() {
-	for i := len(k.closers) - 1; i >= 0; i-- {
-		k.closers[i]()
+	for _, closer := range slices.Backward(k.closers) {
+		closer()
 	}
 	k.closers = nil
 }

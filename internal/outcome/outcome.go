@@ -85,8 +85,7 @@ func Of(ctx context.Context, err error) Verdict {
 	if errors.Is(err, ErrFenced) || errors.Is(context.Cause(ctx), ErrLeaseLost) {
 		return Verdict{Action: ActionAbandon}
 	}
-	var said *instruction
-	if errors.As(err, &said) {
+	if said, ok := errors.AsType[*instruction](err); ok {
 		return said.verdict
 	}
 	if errors.Is(err, ErrStopping) || errors.Is(context.Cause(ctx), ErrStopping) {

@@ -82,7 +82,6 @@ func (b *testBundle) Lookup(context.Context, agent.Call) (agent.Result, bool) {
 	return agent.Result{}, false
 }
 
-
 type directory struct{ *testBundle }
 
 func (d directory) Lookup(_ context.Context, id tenant.ID) (tenant.Tenant, bool, error) {

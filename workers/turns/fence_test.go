@@ -96,14 +96,14 @@ func TestFenceHoldsAmongRivals(t *testing.T) {
 		for rival := range rivals {
 			rival := worker("w" + strconv.Itoa(rival))
 			handling.Go(func() {
-				err := rival.Handle(context.Background(), run, 2) //nolint:contextcheck // the run outlives no test: Wait below
+				err := rival.Handle(t.Context(), run, 2)
 				if err != nil && !errors.Is(err, outcome.ErrFenced) {
 					rt.Errorf("a rival failed otherwise than by the fence: %v", err)
 				}
 			})
 		}
 		handling.Wait()
-		require.NoError(rt, worker("last").Handle(context.Background(), run, 3))
+		require.NoError(rt, worker("last").Handle(t.Context(), run, 3))
 		requireOneStory(rt, b.records(rt, run), written)
 	})
 }

@@ -138,8 +138,8 @@ func TestStaleWorkerIsFenced(t *testing.T) {
 		<-answer
 		return quick(ctx, prompt)
 	}
-	first := make(chan error, 1)
-	go func() { first <- b.worker(t, "w1").Handle(t.Context(), run, 1) }()
+	slow, first := b.worker(t, "w1"), make(chan error, 1)
+	go func() { first <- slow.Handle(t.Context(), run, 1) }()
 	<-asked
 	b.model = quick
 	require.NoError(t, b.worker(t, "w2").Handle(t.Context(), run, 2))
