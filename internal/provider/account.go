@@ -1,0 +1,151 @@
+package provider
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/feira-dev/feira/events"
+	"github.com/feira-dev/feira/internal/agent"
+)
+
+// account is one tenant at one server in one environment for the length of one
+// call. It is used by one goroutine.
+type account struct {
+	client *Client
+	server *server
+	base   string
+	// fields are the credential in clear, read by the RoundTripper.
+	fields   map[string]string
+	scrubber *scrubber
+	tokenKey string
+}
+
+// account opens the credential for a call, or says why not.
+func (c *Client) account(ctx context.Context, on *server, call agent.Call) (*account, *events.ToolFault) {
+	manifest := on.manifest
+	base, ok := on.base(call.Environment)
+	if !ok {
+		return nil, &events.ToolFault{Code: events.FaultNoCredential, Message: manifest.Name + " has no " + string(call.Environment) + " environment"}
+	}
+	credential, err := c.config.Credentials.Open(ctx, call.Tenant, manifest.ID, call.Environment)
+	if err != nil {
+		message := "there is no " + string(call.Environment) + " credential for " + manifest.Name
+		if !errors.Is(err, ErrNoCredential) {
+			c.config.Logger.ErrorContext(ctx, "credential cannot be opened", append(attributes(call), "error", scrubForms(err.Error()))...)
+			message = "the credential for " + manifest.Name + " cannot be opened"
+		}
+		return nil, &events.ToolFault{Code: events.FaultNoCredential, Message: message}
+	}
+	opened := &account{client: c, server: on, base: base, fields: map[string]string{}, scrubber: &scrubber{}}
+	for _, field := range manifest.Credential.Fields {
+		if value, ok := credential.Reveal(field.Name); ok && value != "" {
+			opened.fields[field.Name] = value
+			if field.Secret {
+				opened.scrubber.add(value)
+			}
+		}
+	}
+	if err := manifest.Credential.check(opened.fields); err != nil {
+		return nil, &events.ToolFault{Code: events.FaultNoCredential, Message: manifest.Name + ": " + err.Error()}
+	}
+	if field, foreign := manifest.Credential.foreign(opened.fields, call.Environment); foreign {
+		return nil, &events.ToolFault{
+			Code:    events.FaultNoCredential,
+			Message: manifest.Name + ": field " + field + " of the credential is not one for the " + string(call.Environment) + " environment",
+		}
+	}
+	if token := manifest.Auth.Token; token != nil {
+		pair, _ := opened.fill(token.Username + ":" + token.Password)
+		opened.scrubber.add(pair)
+	}
+	opened.tokenKey = tokenKey(string(call.Tenant)+"|"+manifest.ID+"|"+string(call.Environment), opened.fields)
+	return opened, nil
+}
+
+// fill puts credential fields into a text; false when one of them is absent.
+func (a *account) fill(text string) (string, bool) {
+	complete := true
+	filled := fieldPattern.ReplaceAllStringFunc(text, func(brace string) string {
+		value, ok := a.fields[brace[1:len(brace)-1]]
+		complete = complete && ok
+		return value
+	})
+	return filled, complete
+}
+
+// injector is the one place where a credential meets a request (V1).
+type injector struct {
+	account *account
+	next    http.RoundTripper
+	// token is the one that the last request carried.
+	token string
+	// dispatch is called with a context for the request that carries the call,
+	// and never for the exchange of a token before it.
+	dispatch func(context.Context) context.Context
+}
+
+// RoundTrip implements [http.RoundTripper].
+func (i *injector) RoundTrip(original *http.Request) (*http.Response, error) {
+	ctx := original.Context()
+	request := original.Clone(i.dispatch(ctx))
+	if err := i.authorise(ctx, request); err != nil {
+		if original.Body != nil {
+			_ = original.Body.Close()
+		}
+		return nil, err
+	}
+	return i.next.RoundTrip(request)
+}
+
+func (i *injector) authorise(ctx context.Context, request *http.Request) error {
+	auth := i.account.server.manifest.Auth
+	for name, text := range auth.Headers {
+		if value, ok := i.account.fill(text); ok {
+			request.Header.Set(name, value)
+		}
+	}
+	if auth.Path != "" {
+		if err := i.insertPath(request, auth.Path); err != nil {
+			return err
+		}
+	}
+	if auth.Token == nil {
+		return nil
+	}
+	tokens := i.account.client.tokens
+	token, err := tokens.get(ctx, i.account.tokenKey, func(ctx context.Context) (heldToken, error) {
+		return i.account.exchange(ctx, i.next)
+	})
+	if err != nil {
+		return err
+	}
+	i.token = token
+	i.account.scrubber.add(token)
+	request.Header.Set("Authorization", "Bearer "+token)
+	return nil
+}
+
+var errSecretPath = errors.New("the credential does not make a path")
+
+// insertPath puts the provider's secret path between base and tool path.
+func (i *injector) insertPath(request *http.Request, layout string) error {
+	secret := fieldPattern.ReplaceAllStringFunc(layout, func(brace string) string {
+		return url.PathEscape(i.account.fields[brace[1:len(brace)-1]])
+	})
+	escaped := request.URL.EscapedPath()
+	parsed, err := url.Parse(i.account.base)
+	if err != nil {
+		return errSecretPath
+	}
+	shared := parsed.EscapedPath()
+	escaped = shared + secret + strings.TrimPrefix(escaped, shared)
+	path, err := url.PathUnescape(escaped)
+	if err != nil {
+		return errSecretPath
+	}
+	request.URL.Path, request.URL.RawPath = path, escaped
+	return nil
+}

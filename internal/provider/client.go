@@ -1,0 +1,172 @@
+package provider
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+
+	"github.com/feira-dev/feira/events"
+	"github.com/feira-dev/feira/internal/agent"
+)
+
+// separator stands between server and tool in a name for the model.
+const separator = "__"
+
+// Longest keys: in a header, by Stripe's word, and in a field of an effect, by
+// the shortest of the fields.
+const (
+	maxIdempotencyKey = 255
+	maxTraceKey       = 50
+)
+
+var (
+	_ agent.Catalogue = (*Client)(nil)
+	_ agent.Provider  = (*Client)(nil)
+)
+
+// Client calls tools. It is safe for concurrent use.
+type Client struct {
+	config  Config
+	servers map[string]*server
+	order   []string
+	tokens  *tokens
+	wires   []*wire
+}
+
+// New checks and compiles all manifests; it sends nothing.
+func New(config Config) (*Client, error) {
+	config, err := config.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	if err := config.Validate(); err != nil {
+		return nil, err
+	}
+	tokens, err := newTokens(config.Now)
+	if err != nil {
+		return nil, err
+	}
+	public, operator := publicWire(), operatorWire()
+	made := &Client{config: config, servers: map[string]*server{}, tokens: tokens, wires: []*wire{public, operator}}
+	for _, manifest := range config.Manifests {
+		compiled, err := compileServer(manifest, config.BaseURLs[manifest.ID])
+		if err != nil {
+			return nil, err
+		}
+		if made.servers[manifest.ID] != nil {
+			return nil, fmt.Errorf("%w: %s is there twice", ErrInvalidManifest, manifest.ID)
+		}
+		compiled.wire = public
+		if compiled.override != "" {
+			compiled.wire = operator
+		}
+		made.servers[manifest.ID] = compiled
+		made.order = append(made.order, manifest.ID)
+	}
+	var faults []error
+	for id := range config.BaseURLs {
+		if made.servers[id] == nil {
+			faults = append(faults, fmt.Errorf("provider: BaseURLs[%s] is for a server without a manifest", id))
+		}
+	}
+	slices.Sort(made.order)
+	return made, errors.Join(faults...)
+}
+
+// Close drops idle connections; calls that are going on are not touched.
+func (c *Client) Close() {
+	for _, wire := range c.wires {
+		wire.close()
+	}
+}
+
+// Servers are the ids of all servers, sorted.
+func (c *Client) Servers() []string { return slices.Clone(c.order) }
+
+// Manifest is what is known of a server; false when nothing is.
+func (c *Client) Manifest(id string) (Manifest, bool) {
+	found, ok := c.servers[id]
+	if !ok {
+		return Manifest{}, false
+	}
+	return found.manifest, true
+}
+
+// Tools implements [agent.Catalogue]: in the order of servers, then of their
+// manifests. Servers that are not known, or named again, add nothing.
+func (c *Client) Tools(servers []string) []agent.Tool {
+	var tools []agent.Tool
+	for i, id := range servers {
+		found, ok := c.servers[id]
+		if !ok || slices.Contains(servers[:i], id) {
+			continue
+		}
+		for _, tool := range found.tools {
+			tools = append(tools, agent.Tool{
+				Name: id + separator + tool.Name, Description: tool.Description, Parameters: slices.Clone(tool.parameters),
+			})
+		}
+	}
+	return tools
+}
+
+// Safety implements [agent.Catalogue].
+func (c *Client) Safety(server, tool string) (agent.Safety, bool) {
+	if found := c.find(server, tool); found != nil {
+		return found.Safety, true
+	}
+	return "", false
+}
+
+func (c *Client) find(server, tool string) *tool {
+	if on, ok := c.servers[server]; ok {
+		return on.byName[tool]
+	}
+	return nil
+}
+
+// Call implements [agent.Provider].
+func (c *Client) Call(ctx context.Context, call agent.Call) agent.Result {
+	ctx, cancel := context.WithTimeout(ctx, c.config.Timeout)
+	defer cancel()
+	found := c.find(call.Server, call.Tool)
+	if found == nil {
+		return refusal(events.FaultUnknownTool, "there is no tool "+shown(call.Tool)+" at "+shown(call.Server))
+	}
+	on := c.servers[call.Server]
+	args, fault := found.arguments(call.Arguments)
+	if fault != nil {
+		return agent.Result{Status: events.ToolRefused, Fault: fault}
+	}
+	laid, fault := found.request(on.manifest, args, call.Environment, call.Key)
+	if fault != nil {
+		return agent.Result{Status: events.ToolRefused, Fault: fault}
+	}
+	opened, fault := c.account(ctx, on, call)
+	if fault != nil {
+		return agent.Result{Status: events.ToolRefused, Fault: fault}
+	}
+	return opened.dispatch(ctx, found, laid, call)
+}
+
+func (c *Client) setHeaders(into http.Header, manifest Manifest) {
+	for name, value := range manifest.Headers {
+		into.Set(name, value)
+	}
+	if c.config.UserAgent != "" {
+		into.Set("User-Agent", c.config.UserAgent)
+	}
+}
+
+// fitKey fits a key into limit bytes, at least 40; the same key always the same way.
+func fitKey(key string, limit int) string {
+	if len(key) <= limit && !hasControl(key) {
+		return key
+	}
+	sum := sha256.Sum256([]byte(key))
+	return hex.EncodeToString(sum[:20])
+}

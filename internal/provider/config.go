@@ -1,0 +1,130 @@
+package provider
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"time"
+)
+
+// Defaults of [Config].
+const (
+	DefaultTimeout     = 30 * time.Second
+	DefaultMaxResponse = 1 << 20
+	DefaultMaxOutput   = 64 << 10
+	DefaultTries       = 3
+	DefaultRetryWait   = 500 * time.Millisecond
+)
+
+// Config says how a [Client] works.
+type Config struct {
+	// Manifests are the servers. Defaults to [Embedded].
+	Manifests []Manifest
+	// Credentials opens the tenants' credentials. Required.
+	Credentials Credentials
+	// BaseURLs replace a server's base URL, shared path included, in both
+	// environments: for the sandbox. Such a host may be plain HTTP, on any port,
+	// on loopback or in a private network; no other host may.
+	BaseURLs map[string]string
+	// UserAgent replaces that of the manifests, which some providers want to
+	// tell the application and a contact: "Loja (dev@loja.example)".
+	UserAgent string
+	// Timeout bounds one call, all tries and waits together, and is the most
+	// that a manifest may give to one try. Defaults to 30 s.
+	Timeout time.Duration
+	// Tries is how often a call is sent at most. Defaults to 3.
+	Tries int
+	// RetryWait is the first wait between tries, which grows from there.
+	// Defaults to 500 ms.
+	RetryWait time.Duration
+	// MaxResponse is how much of an answer is read, in bytes. Defaults to 1 MiB.
+	MaxResponse int64
+	// MaxOutput is how much of an answer is given back, in bytes. Defaults to 64 KiB.
+	MaxOutput int
+	// Logger hears of every try. Defaults to none.
+	Logger *slog.Logger
+	// Now is the clock of tokens. Defaults to [time.Now].
+	Now func() time.Time
+	// Wait sleeps between tries, or returns when ctx ends. Defaults to a timer.
+	Wait func(ctx context.Context, d time.Duration) error
+}
+
+func (c Config) withDefaults() (Config, error) {
+	if c.Manifests == nil {
+		manifests, err := Embedded()
+		if err != nil {
+			return c, err
+		}
+		c.Manifests = manifests
+	}
+	orDefault(&c.Timeout, DefaultTimeout)
+	orDefault(&c.Tries, DefaultTries)
+	orDefault(&c.RetryWait, DefaultRetryWait)
+	orDefault(&c.MaxResponse, DefaultMaxResponse)
+	orDefault(&c.MaxOutput, DefaultMaxOutput)
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Wait == nil {
+		c.Wait = sleep
+	}
+	return c, nil
+}
+
+func orDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// Validate joins every fault, each naming its field.
+func (c Config) Validate() error {
+	var faults []error
+	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf("provider: "+format, args...)) }
+	if c.Credentials == nil {
+		fault("Credentials is missing")
+	}
+	if c.Timeout < 0 || c.Tries < 0 || c.RetryWait < 0 || c.MaxResponse < 0 || c.MaxOutput < 0 {
+		fault("Timeout, Tries, RetryWait, MaxResponse or MaxOutput is negative")
+	}
+	if hasControl(c.UserAgent) {
+		fault("UserAgent holds a control character")
+	}
+	for server, base := range c.BaseURLs {
+		if err := checkBaseURL(base); err != nil {
+			fault("BaseURLs[%s] %w", server, err)
+		}
+	}
+	return errors.Join(faults...)
+}
+
+func checkBaseURL(base string) error {
+	parsed, err := url.Parse(base)
+	switch {
+	case err != nil:
+		return errors.New("is no URL")
+	case parsed.Scheme != "http" && parsed.Scheme != "https", parsed.Host == "":
+		return errors.New("has to begin with http:// or https:// and a host")
+	case parsed.User != nil, parsed.RawQuery != "", parsed.Fragment != "":
+		return errors.New("may have no user, query or fragment")
+	default:
+		return nil
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}

@@ -1,0 +1,24 @@
+// Package provider calls the tools of the tenants' providers: Stripe, Asaas,
+// Correios and whatever else has a manifest.
+//
+// It owns the manifests, one YAML file per server, which say everything that
+// differs between providers: hosts, authentication, tools with the JSON Schema
+// of their arguments, where each argument goes, and what sending a call twice
+// would do. It owns the client that obeys them.
+//
+// It promises that
+//   - nothing is sent before the arguments fit the tool's schema, and no
+//     argument can change the host or the route of a call;
+//   - a credential is written into a request by a RoundTripper only, and
+//     neither it nor anything of its known forms comes back in a result, an
+//     error or a log line;
+//   - a call that is not repeatable is sent again only where the provider
+//     certainly has not acted on it: the connection was never made, or the
+//     answer was 429 or a 401 to a stale token;
+//   - a call that perhaps had its effect ends as unknown, never as an error;
+//   - a call ends in bounded time, and what it returns has bounded size and is
+//     clean text.
+//
+// It does not decide who may call what, keeps no state but tokens in memory,
+// and knows no store of credentials: those come through [Credentials].
+package provider

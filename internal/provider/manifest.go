@@ -1,0 +1,161 @@
+package provider
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/feira-dev/feira/events"
+	"github.com/feira-dev/feira/internal/agent"
+)
+
+// Manifest is all that is particular to one server. Texts in braces are
+// replaced: "{name}" in a tool by the argument of that name, in auth by the
+// credential's field.
+type Manifest struct {
+	// ID names the server in tool names and in the vault.
+	ID   string `json:"id"`
+	Name string `json:"name"`
+	// Docs is where the provider documents its API.
+	Docs string `json:"docs"`
+	// BaseURLs are the hosts with the part of the path that all tools share. An
+	// environment without one is refused.
+	BaseURLs   map[events.Environment]string `json:"base_urls"`
+	Credential CredentialSpec                `json:"credential"`
+	Auth       Auth                          `json:"auth"`
+	// Headers go with every call.
+	Headers map[string]string `json:"headers,omitempty"`
+	// Body is how bodies are written, and nested query parameters with them.
+	Body Encoding `json:"body"`
+	// Values are constants that depend on the environment: "{$name}" in a tool.
+	Values map[string]map[events.Environment]string `json:"values,omitempty"`
+	// Idempotency is how the provider honours a key; nil where it does not.
+	Idempotency *Idempotency `json:"idempotency,omitempty"`
+	Errors      ErrorSpec    `json:"errors,omitzero"`
+	// Timeout bounds one try of a call, unless the tool has its own.
+	Timeout Duration   `json:"timeout,omitzero"`
+	Tools   []ToolSpec `json:"tools"`
+}
+
+// Encoding is a way to write a body.
+type Encoding string
+
+// Encodings.
+const (
+	EncodingJSON Encoding = "json"
+	// EncodingForm is application/x-www-form-urlencoded in Stripe's brackets.
+	EncodingForm Encoding = "form"
+)
+
+// AuthKind is a family of authentication.
+type AuthKind string
+
+// Kinds of authentication.
+const (
+	// AuthBearer sends a key as bearer token.
+	AuthBearer AuthKind = "bearer"
+	// AuthHeader sends a key in a header of the provider's own.
+	AuthHeader AuthKind = "header"
+	// AuthPath carries secrets in the path, and perhaps in a header too.
+	AuthPath AuthKind = "path"
+	// AuthBasicToken exchanges name and password for a short-lived token.
+	AuthBasicToken AuthKind = "basic_token"
+	// AuthClientCredentials is OAuth 2 of that grant.
+	AuthClientCredentials AuthKind = "client_credentials"
+)
+
+// Auth says what a RoundTripper adds to a request.
+type Auth struct {
+	Kind AuthKind `json:"kind"`
+	// Headers hold credential fields in braces. One that names an optional field
+	// which the credential lacks is not sent.
+	Headers map[string]string `json:"headers,omitempty"`
+	// Path goes between base URL and tool path.
+	Path string `json:"path,omitempty"`
+	// Token is how the bearer token is obtained that goes with every call.
+	Token *TokenSpec `json:"token,omitempty"`
+}
+
+// TokenSpec is an exchange of a credential for a token.
+type TokenSpec struct {
+	// URL is absolute, or a path below the base URL. Where an operator has
+	// replaced the base URL, the path of an absolute one goes below that.
+	URL string `json:"url"`
+	// Username and Password go as Basic authentication, when set.
+	Username string `json:"username,omitempty"`
+	Password string `json:"password,omitempty"`
+	// Form or JSON is the body.
+	Form map[string]string `json:"form,omitempty"`
+	JSON map[string]string `json:"json,omitempty"`
+	// Token, ExpiresIn (seconds) and ExpiresAt point into the answer.
+	Token     string `json:"token"`
+	ExpiresIn string `json:"expires_in,omitempty"`
+	ExpiresAt string `json:"expires_at,omitempty"`
+	// UTCOffset is the zone of an ExpiresAt that names none, as "-03:00".
+	UTCOffset string `json:"utc_offset,omitempty"`
+}
+
+// Idempotency is how a provider honours a key.
+type Idempotency struct {
+	// Header carries the key.
+	Header string `json:"header"`
+	// BusyStatuses mean that another try with the key is still being served.
+	BusyStatuses []int `json:"busy_statuses,omitempty"`
+	// ShouldRetry is an answer's header that says "true" or "false".
+	ShouldRetry string `json:"should_retry,omitempty"`
+}
+
+// ErrorSpec points at what the provider says of an error. The first pointer
+// that meets a text wins.
+type ErrorSpec struct {
+	Message []string `json:"message,omitempty"`
+	Code    []string `json:"code,omitempty"`
+}
+
+// ToolSpec is one tool.
+type ToolSpec struct {
+	Name        string          `json:"name"`
+	Description string          `json:"description"`
+	Safety      agent.Safety    `json:"safety"`
+	Method      string          `json:"method"`
+	Path        string          `json:"path"`
+	Parameters  json.RawMessage `json:"parameters"`
+	// Query lays out the query. Defaults to all arguments that are not in the
+	// path for GET and DELETE, and to none for other methods.
+	Query json.RawMessage `json:"query,omitempty"`
+	// Body lays out the body; "{*}" is all arguments that are neither in path nor
+	// query, and the default for methods other than GET and DELETE.
+	Body json.RawMessage `json:"body,omitempty"`
+	// Timeout bounds one try.
+	Timeout Duration    `json:"timeout,omitzero"`
+	Lookup  *LookupSpec `json:"lookup,omitempty"`
+}
+
+// LookupSpec is how the effect of a call can be found again.
+type LookupSpec struct {
+	// Write is laid over the body where the caller has set nothing, so that the
+	// effect carries the key: "{$key}". Where the caller has, the call cannot be
+	// looked up.
+	Write json.RawMessage `json:"write"`
+	// Path and Query of the GET that finds it.
+	Path  string          `json:"path"`
+	Query json.RawMessage `json:"query,omitempty"`
+	// List points at the array in the answer; "" is the answer itself.
+	List string `json:"list"`
+	// Match points, in an element, at what must equal the key.
+	Match string `json:"match"`
+	// Conclusive means that an empty list proves that there was no effect.
+	Conclusive bool `json:"conclusive,omitempty"`
+}
+
+// Duration is a [time.Duration] written as "30s".
+type Duration time.Duration
+
+// UnmarshalText reads the form of [time.ParseDuration].
+func (d *Duration) UnmarshalText(text []byte) error {
+	parsed, err := time.ParseDuration(string(text))
+	*d = Duration(parsed)
+	return err
+}
+
+// MarshalText writes the form that UnmarshalText reads.
+func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
