@@ -1,0 +1,77 @@
+package asaas
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"image"
+	"image/color"
+	"image/png"
+	"net/http"
+	"time"
+
+	"github.com/feira-dev/feira/internal/sandbox/brazil"
+	"github.com/feira-dev/feira/internal/sandbox/fake"
+)
+
+// Size of the pattern that stands for a QR code, in modules and in pixels each.
+const (
+	patternModules = 25
+	patternPixels  = 4
+)
+
+// bank is the number under which Asaas issues slips.
+const bank = "461"
+
+func pixQRCode(c *call) fake.Answer {
+	found, ok := c.State.payments.Find(c.Path("id"))
+	if !ok || found.Deleted {
+		return absent()
+	}
+	if found.BillingType != billingPix && found.BillingType != billingOpen && found.BillingType != billingBoleto {
+		return invalid("invalid_action", "A forma de pagamento da cobrança não permite Pix.")
+	}
+	code := brazil.PixCode("pix-h.asaas.com/qr/"+found.ID[len("pay_"):], "SANDBOX", found.Value, found.ID[len("pay_"):])
+	picture, err := pattern(code)
+	if err != nil {
+		return refuse(http.StatusInternalServerError, "internal_error", err.Error())
+	}
+	return fake.OK(fake.Map{"success": true, "encodedImage": picture, "payload": code, "expirationDate": found.DueDate + " 23:59:59"})
+}
+
+func boleto(c *call) fake.Answer {
+	found, ok := c.State.payments.Find(c.Path("id"))
+	if !ok || found.Deleted {
+		return absent()
+	}
+	if found.BillingType != billingBoleto && found.BillingType != billingOpen {
+		return invalid("invalid_action", "A forma de pagamento da cobrança não é boleto.")
+	}
+	due, err := time.Parse(time.DateOnly, found.DueDate)
+	if err != nil {
+		return refuse(http.StatusInternalServerError, "internal_error", err.Error())
+	}
+	slip := brazil.NewBoleto(bank, found.InvoiceNumber, found.Value, due)
+	return fake.OK(fake.Map{"identificationField": slip.Line, "nossoNumero": found.InvoiceNumber, "barCode": slip.BarCode})
+}
+
+// pattern is a picture that follows from a text, in base64.
+func pattern(text string) (string, error) {
+	sum := sha256.Sum256([]byte(text))
+	picture := image.NewGray(image.Rect(0, 0, patternModules*patternPixels, patternModules*patternPixels))
+	for y := range picture.Rect.Dy() {
+		for x := range picture.Rect.Dx() {
+			module := y/patternPixels*patternModules + x/patternPixels
+			shade := color.Gray{Y: 255}
+			if sum[module%len(sum)]>>(module/len(sum)%8)&1 == 1 {
+				shade.Y = 0
+			}
+			picture.SetGray(x, y, shade)
+		}
+	}
+	var data bytes.Buffer
+	if err := png.Encode(&data, picture); err != nil {
+		return "", err
+	}
+	return base64.StdEncoding.EncodeToString(data.Bytes()), nil
+}

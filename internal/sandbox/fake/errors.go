@@ -1,0 +1,12 @@
+package fake
+
+import "errors"
+
+// Sentinels.
+var (
+	// ErrCredential occurs when an account's credential lacks a field or
+	// belongs to another account.
+	ErrCredential = errors.New("invalid credential")
+	// ErrBody occurs when a request's body cannot be read.
+	ErrBody = errors.New("unreadable body")
+)

@@ -1,0 +1,11 @@
+// Package melhorenvio is the sandbox's Melhor Envio: quotes, the cart, the
+// checkout that pays from a wallet, labels and tracking.
+//
+// An order goes pending, released (paid), generated, and travels by the clock
+// from there: posted after a day, delivered after three. A new account's wallet
+// holds R$ 1.000,00; a checkout that it cannot pay is refused as a whole.
+// Putting the same things into the cart twice makes two orders; the tags in
+// options are kept and can be searched for.
+//
+// Missing fields are answered with 422 and Laravel's list of errors, as there.
+package melhorenvio

@@ -1,0 +1,164 @@
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+
+	"github.com/feira-dev/feira/internal/lifecycle"
+	"github.com/feira-dev/feira/internal/sandbox/asaas"
+	"github.com/feira-dev/feira/internal/sandbox/correios"
+	"github.com/feira-dev/feira/internal/sandbox/fake"
+	"github.com/feira-dev/feira/internal/sandbox/fault"
+	"github.com/feira-dev/feira/internal/sandbox/journal"
+	"github.com/feira-dev/feira/internal/sandbox/melhorenvio"
+	"github.com/feira-dev/feira/internal/sandbox/model"
+	"github.com/feira-dev/feira/internal/sandbox/nuvemfiscal"
+	"github.com/feira-dev/feira/internal/sandbox/stripe"
+	"github.com/feira-dev/feira/internal/sandbox/zapi"
+)
+
+// ModelServer is the model's name as [fault.Fault.Server].
+const ModelServer = "model"
+
+// Sandbox is the offline world. It is a [lifecycle.Part]: its address is known
+// from [New] on, and answered at from Start to Stop.
+type Sandbox struct {
+	*lifecycle.Runner
+
+	config   Config
+	listener net.Listener
+	journal  *journal.Journal
+	faults   fault.Set
+	model    *model.Server
+	stalls   map[string]stall
+
+	mu     sync.Mutex // guards opened
+	opened map[string]map[string]map[string]string
+}
+
+// stall is one provider's place in the market.
+type stall interface {
+	http.Handler
+	Open(tenant string, fields map[string]string) error
+	Refuse(w http.ResponseWriter, r *http.Request, status int)
+}
+
+var _ lifecycle.Part = (*Sandbox)(nil)
+
+// New takes the address, and opens the accounts. A sandbox that is not to be
+// started after all gives its address back by Stop.
+func New(config Config) (*Sandbox, error) {
+	config = config.withDefaults()
+	if err := config.Validate(); err != nil {
+		return nil, err
+	}
+	book := journal.New()
+	world := fake.World{Seed: config.Seed, Now: config.Now, Journal: book}
+	s := &Sandbox{
+		config: config, journal: book, opened: map[string]map[string]map[string]string{},
+		stalls: map[string]stall{
+			asaas.Server: asaas.New(world), correios.Server: correios.New(world), melhorenvio.Server: melhorenvio.New(world),
+			nuvemfiscal.Server: nuvemfiscal.New(world), stripe.Server: stripe.New(world), zapi.Server: zapi.New(world),
+		},
+	}
+	s.model = model.New(model.Config{
+		Key: config.ModelKey, Latency: config.ModelLatency, ChunkDelay: config.ModelChunkDelay, Context: config.ModelContext, Now: config.Now,
+	})
+	if err := s.openAll(); err != nil {
+		return nil, err
+	}
+	var listen net.ListenConfig
+	listener, err := listen.Listen(context.Background(), "tcp", config.Addr)
+	if err != nil {
+		return nil, fmt.Errorf("listening on %s: %w", config.Addr, err)
+	}
+	s.listener = listener
+	s.Runner = lifecycle.NewRunner("sandbox", s.run)
+	return s, nil
+}
+
+func (s *Sandbox) openAll() error {
+	var faults []error
+	for server, accounts := range s.config.Accounts {
+		for _, account := range accounts {
+			_, err := s.Open(server, account)
+			faults = append(faults, err)
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// Open adds an account, and returns the credential that its calls carry. A
+// tenant has one account at a server: one that is there already is left as it
+// is, and its credential returned.
+func (s *Sandbox) Open(server string, account Account) (map[string]string, error) {
+	place, ok := s.stalls[server]
+	if !ok {
+		return nil, fmt.Errorf("%w: %q", ErrUnknownServer, server)
+	}
+	if account.Credential == nil {
+		made, err := Credential(s.config.Seed, server, account.Tenant)
+		if err != nil {
+			return nil, err
+		}
+		account.Credential = made
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if opened, ok := s.opened[server][account.Tenant]; ok {
+		return opened, nil
+	}
+	if err := place.Open(account.Tenant, account.Credential); err != nil {
+		return nil, err
+	}
+	if s.opened[server] == nil {
+		s.opened[server] = map[string]map[string]string{}
+	}
+	s.opened[server][account.Tenant] = account.Credential
+	return account.Credential, nil
+}
+
+// BaseURLs returns the base URL of each provider, without a secret.
+func (s *Sandbox) BaseURLs() map[string]string {
+	urls := map[string]string{}
+	for server := range s.stalls {
+		urls[server] = s.origin() + "/" + server + prefix(server)
+	}
+	return urls
+}
+
+// prefix is what a provider's base URL has after its host.
+func prefix(server string) string {
+	return map[string]string{
+		asaas.Server: asaas.Prefix, melhorenvio.Server: melhorenvio.Prefix, stripe.Server: stripe.Prefix,
+	}[server]
+}
+
+// ModelURL is the base URL of the model's API.
+func (s *Sandbox) ModelURL() string { return s.origin() + "/" + ModelServer + model.Prefix }
+
+// JournalURL is where the effects are listed for people and scripts.
+func (s *Sandbox) JournalURL() string { return s.origin() + journalPath }
+
+func (s *Sandbox) origin() string { return "http://" + s.listener.Addr().String() }
+
+// Journal is the book of effects.
+func (s *Sandbox) Journal() *journal.Journal { return s.journal }
+
+// Model is the offline model, for its counts.
+func (s *Sandbox) Model() *model.Server { return s.model }
+
+// Fault makes a server fail, on the next requests that the fault picks.
+func (s *Sandbox) Fault(f fault.Fault) error {
+	if _, ok := s.stalls[f.Server]; !ok && f.Server != ModelServer {
+		return fmt.Errorf("%w: %q", ErrUnknownServer, f.Server)
+	}
+	return s.faults.Add(f)
+}
+
+// ClearFaults drops the faults to come of a server, or all when server is empty.
+func (s *Sandbox) ClearFaults(server string) { s.faults.Clear(server) }

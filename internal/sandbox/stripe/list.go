@@ -1,0 +1,54 @@
+package stripe
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/feira-dev/feira/internal/sandbox/fake"
+)
+
+// Sizes of a list's page.
+const (
+	defaultLimit = 10
+	maxLimit     = 100
+)
+
+// listed answers with one page of things, newest first.
+func listed[T any](c *call, f form, things []T, id func(T) string) fake.Answer {
+	limit, refusal := f.integer("limit", defaultLimit)
+	if refusal != nil {
+		return *refusal
+	}
+	if limit < 1 || limit > maxLimit {
+		return *invalid(fault{Param: "limit", Code: codeInteger, Message: "limit must be between 1 and 100."})
+	}
+	if after := f.text("starting_after"); after != "" {
+		for i, thing := range things {
+			if id(thing) == after {
+				things = things[i+1:]
+				break
+			}
+		}
+	}
+	page, more := fake.Page(things, int(limit), 0)
+	return fake.OK(fake.Map{
+		"object": "list", "url": c.Request.URL.Path, "has_more": more, "data": page,
+	})
+}
+
+// reference is the caller's own id of an object, by the names that are usual.
+func reference(metadata map[string]string) string {
+	for _, name := range []string{"reference", "external_reference", "order_id", "order"} {
+		if value := metadata[name]; value != "" {
+			return value
+		}
+	}
+	return ""
+}
+
+// agree reports whether a filter, empty for any, picks a value.
+func agree(filter, value string) bool { return filter == "" || strings.EqualFold(filter, value) }
+
+// sorted returns a balance's currencies in order.
+func sorted(balance map[string]int64) []string { return slices.Sorted(maps.Keys(balance)) }
