@@ -1,0 +1,122 @@
+package arch
+
+import (
+	"path"
+	"strings"
+)
+
+// Layer is a height in the tree; imports point to lower ones.
+type Layer int
+
+// Layers, the lowest first.
+const (
+	// LayerNone is no layer, which is a fault.
+	LayerNone Layer = iota
+	LayerSchemas
+	LayerEvents
+	LayerDomain
+	LayerBase
+	// LayerSide holds workers, adapters and the sandbox, side by side: none of
+	// them imports another.
+	LayerSide
+	LayerApp
+	LayerCommand
+	// LayerTest is compiled for tests alone and may import anything.
+	LayerTest
+)
+
+// String implements fmt.Stringer.
+func (l Layer) String() string {
+	switch l {
+	case LayerNone:
+		return "none"
+	case LayerSchemas:
+		return "schemas"
+	case LayerEvents:
+		return "events"
+	case LayerDomain:
+		return "domain"
+	case LayerBase:
+		return "base"
+	case LayerSide:
+		return "workers and adapters"
+	case LayerApp:
+		return "app"
+	case LayerCommand:
+		return "cmd"
+	case LayerTest:
+		return "tests"
+	}
+	return "unknown"
+}
+
+// layers is section 6 of the design as a table. A component is a folder with
+// all below it; a new one belongs here before it compiles.
+func layers() map[string]Layer {
+	return map[string]Layer{
+		"schemas": LayerSchemas,
+		"events":  LayerEvents,
+
+		"internal/tenant":  LayerDomain,
+		"internal/session": LayerDomain,
+		"internal/agent":   LayerDomain,
+		"internal/fair":    LayerDomain,
+		"internal/usage":   LayerDomain,
+		"internal/outcome": LayerDomain,
+
+		"internal/lifecycle": LayerBase,
+		"internal/config":    LayerBase,
+		"internal/telemetry": LayerBase,
+
+		"workers/scheduling": LayerSide,
+		"workers/turns":      LayerSide,
+		"workers/metering":   LayerSide,
+		"workers/webhooks":   LayerSide,
+		"workers/triggers":   LayerSide,
+		"workers/upkeep":     LayerSide,
+
+		"internal/bus":      LayerSide,
+		"internal/natsd":    LayerSide,
+		"internal/natskv":   LayerSide,
+		"internal/vault":    LayerSide,
+		"internal/provider": LayerSide,
+		"internal/llm":      LayerSide,
+		"internal/ledger":   LayerSide,
+		"internal/gateway":  LayerSide,
+		"internal/console":  LayerSide,
+		"internal/sandbox":  LayerSide,
+
+		"internal/app": LayerApp,
+		"cmd/feira":    LayerCommand,
+
+		"internal/testenv": LayerTest,
+		"internal/arch":    LayerTest,
+	}
+}
+
+// component is the entry of the layer table that a folder belongs to: the
+// longest one that it is, or is below.
+func component(dir string) (string, Layer) {
+	for at := dir; at != "."; at = path.Dir(at) {
+		if layer, ok := layers()[at]; ok {
+			return at, layer
+		}
+	}
+	return dir, LayerNone
+}
+
+// suite reports whether a folder holds a conformance suite, <parent>/<parent>test.
+func suite(dir string) bool {
+	return path.Base(dir) == path.Base(path.Dir(dir))+"test"
+}
+
+// testOnly reports whether a folder is for tests alone.
+func testOnly(dir string) bool {
+	_, layer := component(dir)
+	return layer == LayerTest || suite(dir)
+}
+
+// ours returns the folder of an import path of this module.
+func ours(imported string) (string, bool) {
+	return strings.CutPrefix(imported, Module+"/")
+}
