@@ -85,7 +85,8 @@ func (k *kit) loop(ctx context.Context) (*agent.Loop, error) {
 	}
 	m := k.cfg.Model
 	model, err := llm.New(llm.Config{
-		BaseURL: m.BaseURL, Key: m.Key, Model: m.Name, Timeout: m.Timeout, MaxElapsed: m.MaxElapsed, Logger: k.log,
+		BaseURL: m.BaseURL, Key: m.Key, Model: m.Name, MaxOutputTokens: m.MaxOutputTokens,
+		Timeout: m.Timeout, MaxElapsed: m.MaxElapsed, Logger: k.log,
 	})
 	if err != nil {
 		return nil, err

@@ -40,6 +40,9 @@ func buildRoles(ctx context.Context, k *kit, roles []Role) (lifecycle.Part, erro
 		wanted[role] = true
 	}
 	var parts []lifecycle.Part
+	if address := k.cfg.Telemetry.MetricsAddress; address != "" {
+		parts = append(parts, newMetrics(address, k.telemetry))
+	}
 	for _, s := range specs() {
 		if !wanted[s.role] {
 			continue

@@ -22,13 +22,8 @@ type NATS struct {
 	// Replicas is how many servers keep each stream and bucket: 1, 3 or 5.
 	// Defaults to 1.
 	Replicas int `name:"replicas" help:"Servers that keep each stream: 1, 3 or 5." env:"FEIRA_NATS_REPLICAS" default:"1"`
-	// ConnectTimeout bounds one try to reach one server. Defaults to 5 s.
-	ConnectTimeout time.Duration `name:"connect-timeout" help:"Bound of one try to reach one server." env:"FEIRA_NATS_CONNECT_TIMEOUT" default:"5s"`
 	// RequestTimeout bounds one question to the broker. Defaults to 5 s.
 	RequestTimeout time.Duration `name:"request-timeout" help:"Bound of one question to the broker." env:"FEIRA_NATS_REQUEST_TIMEOUT" default:"5s"`
-	// DrainTimeout bounds the sending of what is buffered at a stop. Defaults
-	// to 10 s.
-	DrainTimeout time.Duration `name:"drain-timeout" help:"Bound of sending what is buffered at a stop." env:"FEIRA_NATS_DRAIN_TIMEOUT" default:"10s"`
 }
 
 // WithDefaults fills what was left out.
@@ -36,9 +31,7 @@ func (n NATS) WithDefaults() NATS {
 	fill(&n.URL, "nats://127.0.0.1:4222")
 	fill(&n.Name, "feira")
 	fill(&n.Replicas, 1)
-	fill(&n.ConnectTimeout, 5*time.Second)
 	fill(&n.RequestTimeout, 5*time.Second)
-	fill(&n.DrainTimeout, 10*time.Second)
 	return n
 }
 
@@ -59,9 +52,7 @@ func (n NATS) faults() faults {
 	if n.Replicas != 1 && n.Replicas != 3 && n.Replicas != 5 {
 		faults.add("replicas", errors.New("is none of 1, 3 and 5"))
 	}
-	faults.add("connect_timeout", checkDuration(n.ConnectTimeout, 10*time.Millisecond, time.Minute))
 	faults.add("request_timeout", checkDuration(n.RequestTimeout, 10*time.Millisecond, time.Minute))
-	faults.add("drain_timeout", checkDuration(n.DrainTimeout, 10*time.Millisecond, 10*time.Minute))
 	return faults
 }
 

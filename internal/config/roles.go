@@ -5,60 +5,20 @@ import (
 	"time"
 )
 
-// Gateway is the HTTP side.
-type Gateway struct {
-	// Address is what the API listens on. Defaults to 127.0.0.1:8080.
-	Address string `name:"address" help:"Address that the API listens on." env:"FEIRA_GATEWAY_ADDRESS" default:"127.0.0.1:8080"`
-	// PublicURL is how providers reach the gateway, for the webhook addresses
-	// that it hands out. Empty: the address it listens on.
-	PublicURL string `name:"public-url" help:"How providers reach the gateway." env:"FEIRA_GATEWAY_PUBLIC_URL"`
-	// SoftStop is how long open answers may go on after a stop. Defaults to 20 s.
-	SoftStop time.Duration `name:"soft-stop" help:"How long open answers may go on after a stop." env:"FEIRA_GATEWAY_SOFT_STOP" default:"20s"`
-}
-
-// WithDefaults fills what was left out.
-func (g Gateway) WithDefaults() Gateway {
-	fill(&g.Address, "127.0.0.1:8080")
-	fill(&g.SoftStop, 20*time.Second)
-	return g
-}
-
-func (g Gateway) faults() faults {
-	var faults faults
-	faults.add("address", checkAddress(g.Address))
-	if g.PublicURL != "" {
-		faults.add("public_url", checkURL(g.PublicURL, "https", "http"))
-	}
-	faults.add("soft_stop", checkDuration(g.SoftStop, time.Second, time.Hour))
-	return faults
-}
-
 // Scheduler is the role that grants runs.
 type Scheduler struct {
-	// Lease is how long a silent leader stays leader. Defaults to 2 s.
-	Lease time.Duration `name:"lease" help:"How long a silent leader stays leader." env:"FEIRA_SCHEDULER_LEASE" default:"2s"`
-	// Renew is how often the leader renews the lease: at most a third of it, so
-	// that one lost message costs no leadership. Defaults to 500 ms.
-	Renew time.Duration `name:"renew" help:"How often the leader renews its lease." env:"FEIRA_SCHEDULER_RENEW" default:"500ms"`
 	// Reconcile is how often grants are compared with the broker's. Defaults to 1 s.
 	Reconcile time.Duration `name:"reconcile" help:"How often grants are compared with the broker's." env:"FEIRA_SCHEDULER_RECONCILE" default:"1s"`
 }
 
 // WithDefaults fills what was left out.
 func (s Scheduler) WithDefaults() Scheduler {
-	fill(&s.Lease, 2*time.Second)
-	fill(&s.Renew, 500*time.Millisecond)
 	fill(&s.Reconcile, time.Second)
 	return s
 }
 
 func (s Scheduler) faults() faults {
 	var faults faults
-	faults.add("lease", checkDuration(s.Lease, time.Second, time.Minute))
-	faults.add("renew", checkDuration(s.Renew, 10*time.Millisecond, 20*time.Second))
-	if s.Renew > s.Lease/3 {
-		faults.add("renew", errors.New("is more than a third of the lease"))
-	}
 	faults.add("reconcile", checkDuration(s.Reconcile, 10*time.Millisecond, time.Minute))
 	return faults
 }
