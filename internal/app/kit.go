@@ -96,7 +96,7 @@ func (k *kit) buckets(ctx context.Context) (*natskv.Client, error) {
 		CredsFile: nats.Credentials, Logger: k.log,
 	})
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("opening the buckets at %s: %w", nats.URL, err)
 	}
 	k.kv = opened
 	k.closers = append(k.closers, opened.Close)

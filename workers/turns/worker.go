@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -154,7 +155,7 @@ func (w *Worker) open(ctx context.Context, customer tenant.Tenant, pages *journa
 		return nil
 	}
 	err := pages.Append(ctx, &events.SessionOpened{
-		Servers: customer.Servers, Environment: customer.Environment, Metadata: customer.Metadata,
+		Servers: customer.Servers, Environment: customer.Environment, Metadata: stamp(customer),
 	})
 	if err != nil {
 		return fmt.Errorf("opening session %s: %w", pages.state.ID, err)
@@ -216,6 +217,14 @@ func (w *Worker) remove(ctx context.Context, sequence uint64) error {
 		return fmt.Errorf("removing request %d: %w", sequence, err)
 	}
 	return nil
+}
+
+// stamp is the metadata that a session's usage carries: the tenant's, and
+// always the tenant itself, which a SaaS groups its usage by.
+func stamp(customer tenant.Tenant) map[string]string {
+	metadata := map[string]string{"tenant_id": string(customer.ID)}
+	maps.Copy(metadata, customer.Metadata)
+	return metadata
 }
 
 func orEmpty(arguments []byte) []byte {

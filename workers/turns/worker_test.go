@@ -24,6 +24,8 @@ func TestRequestBecomesAFinishedTurn(t *testing.T) {
 		require.Equal(t, acme, record.Tenant)
 		require.Equal(t, events.SessionSource(acme, "ses_1"), record.Source)
 	}
+	opened := b.records(t, run)[0].Event.(*events.SessionOpened)
+	require.Equal(t, "tenant_acme", opened.Metadata["tenant_id"], "usage is grouped by it")
 }
 
 func TestRequestWithoutASessionOpensADerivedOne(t *testing.T) {
