@@ -1,0 +1,108 @@
+package usage
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/feira-dev/feira/events"
+)
+
+// Key is what quantities are summed by.
+type Key struct {
+	Meter       events.Meter       `json:"meter"`
+	Unit        string             `json:"unit"`
+	Server      string             `json:"server,omitempty"`
+	Tool        string             `json:"tool,omitempty"`
+	Model       string             `json:"model,omitempty"`
+	Billable    bool               `json:"billable"`
+	Environment events.Environment `json:"environment"`
+}
+
+// Compare orders keys field by field.
+func (k Key) Compare(other Key) int {
+	return cmp.Or(
+		cmp.Compare(k.Meter, other.Meter),
+		cmp.Compare(k.Unit, other.Unit),
+		cmp.Compare(k.Server, other.Server),
+		cmp.Compare(k.Tool, other.Tool),
+		cmp.Compare(k.Model, other.Model),
+		cmp.Compare(k.Environment, other.Environment),
+		compareBool(k.Billable, other.Billable),
+	)
+}
+
+func compareBool(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case b:
+		return -1
+	default:
+		return 1
+	}
+}
+
+// Total is the sum of the quantities of one key.
+type Total struct {
+	Key
+	Amount Amount `json:"amount"`
+}
+
+// Totals are a tenant's sums in a period, each key once, in the order of keys.
+type Totals []Total
+
+// In leaves the totals of one environment.
+func (t Totals) In(environment events.Environment) Totals {
+	return slices.DeleteFunc(slices.Clone(t), func(total Total) bool { return total.Environment != environment })
+}
+
+// Sum is the exact sum of all quantities of one meter and unit, billable or not.
+func (t Totals) Sum(meter events.Meter, unit string) (Amount, error) {
+	var sum Amount
+	for _, total := range t {
+		if total.Meter != meter || total.Unit != unit {
+			continue
+		}
+		var err error
+		if sum, err = sum.Add(total.Amount); err != nil {
+			return Amount{}, err
+		}
+	}
+	return sum, nil
+}
+
+// Tally sums quantities by key. The zero value is not usable; see [NewTally].
+type Tally struct{ sums map[Key]Amount }
+
+// NewTally is an empty tally.
+func NewTally() *Tally { return &Tally{sums: map[Key]Amount{}} }
+
+// Add puts a quantity to its key.
+func (t *Tally) Add(key Key, amount Amount) error {
+	sum, err := t.sums[key].Add(amount)
+	if err != nil {
+		return err
+	}
+	t.sums[key] = sum
+	return nil
+}
+
+// AddRow puts each quantity of a row to its key.
+func (t *Tally) AddRow(row Row) error {
+	for _, quantity := range row.Quantities {
+		if err := t.Add(row.Key(quantity.Unit), quantity.Amount); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Totals are the sums so far, in the order of keys.
+func (t *Tally) Totals() Totals {
+	totals := make(Totals, 0, len(t.sums))
+	for key, amount := range t.sums {
+		totals = append(totals, Total{Key: key, Amount: amount})
+	}
+	slices.SortFunc(totals, func(a, b Total) int { return a.Compare(b.Key) })
+	return totals
+}
