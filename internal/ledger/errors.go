@@ -1,0 +1,13 @@
+package ledger
+
+import "errors"
+
+// Sentinels.
+var (
+	// ErrZoneChanged occurs when a ledger is opened with another zone than the
+	// one that cut its days.
+	ErrZoneChanged = errors.New("the ledger's days were cut in another zone")
+	// ErrRaced occurs when another writer recorded some of a batch's events at
+	// the same time; nothing of the batch is recorded, and trying again is safe.
+	ErrRaced = errors.New("another writer recorded events of this batch")
+)

@@ -1,0 +1,243 @@
+package ledger
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/feira-dev/feira/internal/usage"
+)
+
+// Record books a batch in one transaction: rows, sums, conflicts and
+// quarantine, all or nothing. After nil it is on disk. Recording what was
+// recorded before changes nothing and is counted as duplicates.
+func (l *Ledger) Record(ctx context.Context, batch usage.Batch) (usage.Outcome, error) {
+	if len(batch.Rows)+len(batch.Rejected) == 0 {
+		return usage.Outcome{}, nil
+	}
+	tx, err := l.writer.BeginTx(ctx, nil)
+	if err != nil {
+		return usage.Outcome{}, fmt.Errorf("recording usage: %w", err)
+	}
+	defer func() { _ = tx.Rollback() }() // harmless after the commit
+	booking := &booking{ledger: l, tx: tx, recordedAt: l.now().UTC()}
+	outcome, err := booking.book(ctx, batch)
+	if err != nil {
+		return usage.Outcome{}, fmt.Errorf("recording usage: %w", err)
+	}
+	if err := tx.Commit(); err != nil {
+		return usage.Outcome{}, fmt.Errorf("recording usage: committing: %w", err)
+	}
+	return outcome, nil
+}
+
+// booking is one transaction of [Ledger.Record].
+type booking struct {
+	ledger     *Ledger
+	tx         *sql.Tx
+	recordedAt time.Time
+}
+
+func (b *booking) book(ctx context.Context, batch usage.Batch) (usage.Outcome, error) {
+	var outcome usage.Outcome
+	fresh, conflicts, err := b.sort(ctx, batch.Rows)
+	if err != nil {
+		return outcome, err
+	}
+	if err := b.insertRows(ctx, fresh); err != nil {
+		return outcome, err
+	}
+	if err := b.addRollups(ctx, fresh); err != nil {
+		return outcome, err
+	}
+	outcome.Inserted = len(fresh)
+	if outcome.Conflicts, err = b.insertConflicts(ctx, conflicts); err != nil {
+		return outcome, err
+	}
+	if outcome.Quarantined, err = b.insertRejected(ctx, batch.Rejected); err != nil {
+		return outcome, err
+	}
+	outcome.Duplicates = len(batch.Rows) + len(batch.Rejected) - outcome.Total()
+	return outcome, nil
+}
+
+// hashedRow is a row with its hash, which is made once.
+type hashedRow struct {
+	usage.Row
+	hash usage.Hash
+}
+
+// conflict is a row that contradicts the one that is kept.
+type conflict struct {
+	hashedRow
+	kept usage.Hash
+}
+
+// sort parts rows that are new from those that contradict a row. What is
+// neither has been recorded. The first row of an id wins, in the ledger and
+// within the batch.
+func (b *booking) sort(ctx context.Context, rows []usage.Row) (fresh []hashedRow, conflicts []conflict, err error) {
+	known, err := b.known(ctx, rows)
+	if err != nil {
+		return nil, nil, fmt.Errorf("looking events up: %w", err)
+	}
+	fresh = make([]hashedRow, 0, len(rows))
+	for _, row := range rows {
+		hashed := hashedRow{Row: row, hash: row.Hash()}
+		kept, seen := known[row.ID]
+		switch {
+		case !seen:
+			known[row.ID] = hashed.hash
+			fresh = append(fresh, hashed)
+		case kept != hashed.hash:
+			conflicts = append(conflicts, conflict{hashedRow: hashed, kept: kept})
+		}
+	}
+	return fresh, conflicts, nil
+}
+
+const (
+	knownHead    = "WITH asked (tenant_id, source, event_id) AS (VALUES "
+	knownColumns = 3
+	knownTail    = ") SELECT held.tenant_id, held.source, held.event_id, held.hash FROM asked" +
+		" JOIN usage_rows AS held ON held.tenant_id = asked.tenant_id AND held.source = asked.source AND held.event_id = asked.event_id"
+)
+
+// known holds the hashes of those rows whose ids the ledger has.
+func (b *booking) known(ctx context.Context, rows []usage.Row) (map[usage.ID]usage.Hash, error) {
+	known := make(map[usage.ID]usage.Hash, len(rows))
+	err := inRuns(rows, b.ledger.lookups, func(lookup *sql.Stmt, run []usage.Row) error {
+		args := make([]any, 0, len(run)*knownColumns)
+		for _, row := range run {
+			args = append(args, string(row.Tenant), row.Source, row.Event)
+		}
+		prepared := b.tx.StmtContext(ctx, lookup)
+		defer func() { _ = prepared.Close() }()
+		found, err := prepared.QueryContext(ctx, args...)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = found.Close() }()
+		for found.Next() {
+			var id usage.ID
+			var hash []byte
+			if err := found.Scan(&id.Tenant, &id.Source, &id.Event, &hash); err != nil {
+				return err
+			}
+			known[id] = hashOf(hash)
+		}
+		return found.Err()
+	})
+	return known, err
+}
+
+const (
+	rowHead = "INSERT INTO usage_rows (tenant_id, source, event_id, hash, meter, session_id, request_id, server, tool, model," +
+		" outcome, billable, environment, quantities, attempts, duration_ms, metadata, day, occurred_at, received_at, recorded_at, sequence) VALUES "
+	rowColumns = 22
+	ifNew      = " ON CONFLICT DO NOTHING"
+)
+
+// insertRows writes new rows. Where another writer was faster the whole batch
+// is given up: what it inserted must not be summed a second time.
+func (b *booking) insertRows(ctx context.Context, rows []hashedRow) error {
+	return inRuns(rows, b.ledger.inserts, func(insert *sql.Stmt, run []hashedRow) error {
+		args := make([]any, 0, len(run)*rowColumns)
+		for _, row := range run {
+			var err error
+			if args, err = b.appendRow(args, row); err != nil {
+				return fmt.Errorf("inserting rows: %w", err)
+			}
+		}
+		prepared := b.tx.StmtContext(ctx, insert)
+		defer func() { _ = prepared.Close() }()
+		inserted, err := affected(prepared.ExecContext(ctx, args...))
+		if err != nil {
+			return fmt.Errorf("inserting rows: %w", err)
+		}
+		if inserted != len(run) {
+			return fmt.Errorf("inserting rows: %w", ErrRaced)
+		}
+		return nil
+	})
+}
+
+func (b *booking) appendRow(args []any, row hashedRow) ([]any, error) {
+	quantities, err := json.Marshal(row.Quantities)
+	if err != nil {
+		return nil, err
+	}
+	metadata := []byte("{}")
+	if len(row.Metadata) > 0 {
+		if metadata, err = json.Marshal(row.Metadata); err != nil {
+			return nil, err
+		}
+	}
+	return append(args,
+		string(row.Tenant), row.Source, row.Event, row.hash[:], string(row.Meter), string(row.Session), string(row.Request),
+		row.Server, row.Tool, row.Model, row.Outcome, flag(row.Billable), string(row.Environment), string(quantities),
+		row.Attempts, row.Duration.Milliseconds(), string(metadata), b.ledger.day(row.Row),
+		nanos(row.OccurredAt), nanos(row.ReceivedAt), nanos(b.recordedAt), int64(row.Sequence)), nil //nolint:gosec // a stream does not reach 2^63 messages
+}
+
+// affected is how many rows a statement wrote.
+func affected(result sql.Result, err error) (int, error) {
+	if err != nil {
+		return 0, err
+	}
+	rows, err := result.RowsAffected()
+	return int(rows), err
+}
+
+// inChunks hands out items in runs of at most size.
+func inChunks[T any](items []T, size int, handle func(chunk []T) error) error {
+	for len(items) > 0 {
+		chunk := items[:min(size, len(items))]
+		if err := handle(chunk); err != nil {
+			return err
+		}
+		items = items[len(chunk):]
+	}
+	return nil
+}
+
+func flag(set bool) int64 {
+	if set {
+		return 1
+	}
+	return 0
+}
+
+// hashOf is a hash as the ledger kept it; whatever has another length is none.
+func hashOf(kept []byte) usage.Hash {
+	var hash usage.Hash
+	if len(kept) == len(hash) {
+		copy(hash[:], kept)
+	}
+	return hash
+}
+
+// nanos is a time as the ledger keeps it; the zero time is 0, and what 64 bits
+// cannot hold is their end. No row's time is there, but a period's may be.
+func nanos(moment time.Time) int64 {
+	switch year := moment.Year(); {
+	case moment.IsZero():
+		return 0
+	case year < 1700:
+		return math.MinInt64
+	case year > 2250:
+		return math.MaxInt64
+	default:
+		return moment.UnixNano()
+	}
+}
+
+func fromNanos(kept int64) time.Time {
+	if kept == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, kept).UTC()
+}
