@@ -11,6 +11,7 @@ import (
 	"github.com/feira-dev/feira/internal/lifecycle"
 	"github.com/feira-dev/feira/internal/llm"
 	"github.com/feira-dev/feira/internal/natskv"
+	"github.com/feira-dev/feira/internal/telemetry"
 	"github.com/feira-dev/feira/workers/metering"
 	"github.com/feira-dev/feira/workers/scheduling"
 	"github.com/feira-dev/feira/workers/turns"
@@ -62,12 +63,12 @@ func buildWorker(ctx context.Context, k *kit) (lifecycle.Part, error) {
 	}
 	worker, err := turns.New(turns.Config{
 		ID: id, Requests: broker.Requests(), Log: broker.Log(), Cemetery: broker.Dead(),
-		Tenants: directory{live: registry, truth: tenants}, Loop: loop, Logger: k.log, Now: k.now,
+		Tenants: directory{live: registry, truth: tenants}, Loop: loop, Logger: k.log, Now: k.now, Trace: tracing(k.telemetry),
 	})
 	if err != nil {
 		return nil, err
 	}
-	pool, err := broker.NewRunPool(bus.RunPoolConfig{Slots: k.cfg.Worker.Slots, Handler: worker.Handle, Logger: k.log})
+	pool, err := broker.NewRunPool(bus.RunPoolConfig{Slots: k.cfg.Worker.Slots, Handler: worker.Handle, Correlate: telemetry.With, Logger: k.log})
 	if err != nil {
 		return nil, err
 	}

@@ -10,7 +10,7 @@ import (
 type NATS struct {
 	// URL lists the servers of one cluster, separated by commas. Defaults to
 	// nats://127.0.0.1:4222.
-	URL string `name:"url" help:"Servers of the broker, separated by commas." env:"FEIRA_NATS_URL" default:"nats://127.0.0.1:4222"`
+	URL string `name:"url" aliases:"nats" help:"Servers of the broker, separated by commas." env:"FEIRA_NATS_URL" default:"nats://127.0.0.1:4222"`
 	// Credentials is a file with a user's JWT and seed. It excludes User.
 	Credentials string `name:"credentials" help:"Credentials file (user JWT and seed)." env:"FEIRA_NATS_CREDENTIALS" type:"path"`
 	// User and Password are for brokers without JWTs.

@@ -19,8 +19,8 @@ type Handler struct {
 	hidden bool
 }
 
-// NewHandler returns a handler in front of next. It also adds the identifiers
-// of the span that a line belongs to.
+// NewHandler returns a handler in front of next. It also adds the attributes of
+// [With] and the identifiers of the span that a line belongs to.
 func NewHandler(next slog.Handler, redactor *Redactor) *Handler {
 	return &Handler{next: next, redactor: redactor}
 }
@@ -37,6 +37,9 @@ func (h *Handler) Handle(ctx context.Context, record slog.Record) error {
 		clean.AddAttrs(h.attr(attr, h.hidden))
 		return true
 	})
+	for _, attr := range correlation(ctx) {
+		clean.AddAttrs(h.attr(attr, h.hidden))
+	}
 	if span := trace.SpanContextFromContext(ctx); span.IsValid() {
 		clean.AddAttrs(slog.String("trace_id", span.TraceID().String()), slog.String("span_id", span.SpanID().String()))
 	}

@@ -31,8 +31,18 @@ type Config struct {
 	Logger   *slog.Logger
 	// Now is the clock. Defaults to time.Now.
 	Now func() time.Time
+	// Trace begins a span under a W3C traceparent, which may be empty, and
+	// returns the span's own traceparent and how to end it. Defaults to none.
+	Trace TraceFunc
 	// Cache is how many folded sessions are kept. Defaults to [DefaultCache].
 	Cache int
+}
+
+// TraceFunc begins a span for a request.
+type TraceFunc func(ctx context.Context, head events.RequestHead) (spanned context.Context, traceparent string, end func(error))
+
+func untraced(ctx context.Context, head events.RequestHead) (context.Context, string, func(error)) {
+	return ctx, head.Trace, func(error) {}
 }
 
 // Worker brings runs to their end. It is safe for concurrent use.
@@ -49,6 +59,9 @@ func New(cfg Config) (*Worker, error) {
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
+	}
+	if cfg.Trace == nil {
+		cfg.Trace = untraced
 	}
 	if cfg.Cache == 0 {
 		cfg.Cache = DefaultCache
@@ -74,8 +87,17 @@ func (w *Worker) Handle(ctx context.Context, run events.Run, deliveries int) err
 		return nil
 	}
 	head, err := events.ParseRequestHead(message, len(message.Data))
-	if err != nil {
-		return w.refuse(ctx, head, message, refusalOf(err))
+	ctx, parent, end := w.cfg.Trace(ctx, head)
+	head.Trace = parent
+	err = w.judge(ctx, head, message, err)
+	end(err)
+	return err
+}
+
+// judge serves a request that is fit and refuses one that is not.
+func (w *Worker) judge(ctx context.Context, head events.RequestHead, message events.Message, fault error) error {
+	if fault != nil {
+		return w.refuse(ctx, head, message, refusalOf(fault))
 	}
 	customer, known, err := w.cfg.Tenants.Lookup(ctx, head.Tenant)
 	if err != nil {
