@@ -21,18 +21,27 @@ import (
 
 func TestMain(m *testing.M) { testenv.Main(m) }
 
-// devBundle is a "feira dev" that is a process of its own, with the providers'
-// stand-ins and the offline model in the test's process, so that they outlive
-// whatever is done to it.
-type devBundle struct {
+// testBundle is a Feira in processes of its own, with the providers' stand-ins
+// and the offline model in the test's process, so that they outlive whatever
+// is done to it.
+type testBundle struct {
 	sandbox *sandbox.Sandbox
 	dir     string
 	env     []string
-	child   *testenv.Child
+	child   *testenv.Child // "feira dev", where there is one
 	url     string
 }
 
-func setupDev(t *testing.T) *devBundle {
+// setupDev starts "feira dev".
+func setupDev(t *testing.T) *testBundle {
+	t.Helper()
+	b := setup(t)
+	b.start(t)
+	b.sealCredentials(t)
+	return b
+}
+
+func setup(t *testing.T) *testBundle {
 	t.Helper()
 	accounts := map[string][]sandbox.Account{}
 	for _, server := range sandbox.Servers() {
@@ -46,12 +55,16 @@ func setupDev(t *testing.T) *devBundle {
 	for _, server := range slices.Sorted(maps.Keys(world.BaseURLs())) {
 		urls = append(urls, server+"="+world.BaseURLs()[server])
 	}
-	b := &devBundle{sandbox: world, dir: t.TempDir()}
+	b := &testBundle{sandbox: world, dir: t.TempDir()}
 	b.env = []string{
 		"FEIRA_DATA_DIR=" + b.dir, "FEIRA_PROVIDER_URLS=" + strings.Join(urls, ";"),
 		"OPENAI_API_KEY=test-key-of-the-sandbox", "OPENAI_BASE_URL=" + world.ModelURL(), "FEIRA_MODEL=feira-offline",
 	}
-	b.start(t)
+	return b
+}
+
+func (b *testBundle) sealCredentials(t *testing.T) {
+	t.Helper()
 	for tenant, servers := range map[string][]string{
 		"tenant_acme": {"stripe", "correios", "nuvem-fiscal"}, "tenant_loja": {"asaas", "melhor-envio", "z-api"},
 	} {
@@ -63,11 +76,10 @@ func setupDev(t *testing.T) *devBundle {
 			b.feira(t, string(text), "credential", "set", tenant, server)
 		}
 	}
-	return b
 }
 
 // start runs "feira dev" and waits until it says that it is up.
-func (b *devBundle) start(t *testing.T) {
+func (b *testBundle) start(t *testing.T) {
 	t.Helper()
 	b.child = testenv.Start(t, testenv.ChildParams{
 		Path: testenv.Binary(t), Env: b.env,
@@ -79,7 +91,7 @@ func (b *devBundle) start(t *testing.T) {
 
 // feira runs a command in this process against the child, and returns what it
 // printed on standard output.
-func (b *devBundle) feira(t *testing.T, in string, args ...string) string {
+func (b *testBundle) feira(t *testing.T, in string, args ...string) string {
 	t.Helper()
 	var out, complaints bytes.Buffer
 	args = append(args, "--nats-url", b.url, "--data-dir", b.dir, "--log-level", "error")
@@ -88,7 +100,7 @@ func (b *devBundle) feira(t *testing.T, in string, args ...string) string {
 	return out.String()
 }
 
-func (b *devBundle) connect(t *testing.T) *bus.Bus {
+func (b *testBundle) connect(t *testing.T) *bus.Bus {
 	t.Helper()
 	broker, err := bus.Connect(t.Context(), bus.Config{URL: b.url, Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
