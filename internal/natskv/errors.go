@@ -1,0 +1,19 @@
+package natskv
+
+import "errors"
+
+// Sentinels.
+var (
+	// ErrConfig occurs when a configuration breaks a rule; the text names the
+	// field, never its value.
+	ErrConfig = errors.New("invalid NATS configuration")
+	// ErrNoBucket occurs when a bucket has not been made; the text names it.
+	ErrNoBucket = errors.New("the bucket does not exist")
+	// ErrConflict occurs when an entry is not at the revision that a write
+	// expects: somebody else has written it meanwhile.
+	ErrConflict = errors.New("the entry has changed meanwhile")
+	// ErrMalformed occurs when an entry cannot be read as what its bucket holds.
+	ErrMalformed = errors.New("malformed entry")
+	// ErrClosed occurs when the client has been closed.
+	ErrClosed = errors.New("the NATS connection is closed")
+)
