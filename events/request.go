@@ -128,11 +128,11 @@ func (h *RequestHead) readHeaders(header Header) error {
 	default:
 		faults = append(faults, fmt.Errorf("%w: header %s is %q, want %s or %s", ErrInvalidRequest, HeaderKind, kind, KindTurn, KindCall))
 	}
-	priority, err := ParsePriority(header.Value(HeaderPriority))
-	if err != nil {
+	if priority, err := ParsePriority(header.Value(HeaderPriority)); err != nil {
 		faults = append(faults, err)
+	} else {
+		h.Priority = priority
 	}
-	h.Priority = priority
 	if text := header.Value(HeaderNotBefore); text != "" {
 		at, err := time.Parse(time.RFC3339, text)
 		if err != nil {

@@ -23,9 +23,7 @@ func (l *leader) reread(ctx context.Context) error {
 			known.stored, known.epoch = true, l.epoch
 			continue
 		}
-		if err := l.restore(ctx, run); err != nil {
-			return err
-		}
+		l.restore(ctx, run)
 	}
 	for sequence := range l.running {
 		if there[sequence] {
@@ -39,18 +37,19 @@ func (l *leader) reread(ctx context.Context) error {
 	return nil
 }
 
-func (l *leader) restore(ctx context.Context, run events.Run) error {
+func (l *leader) restore(ctx context.Context, run events.Run) {
 	now := l.cfg.Now()
 	if !l.known[run.Tenant] {
 		l.limit(ctx, run.Tenant, unknownLimits)
 	}
-	l.queue.Remove(run.Sequence, now)
 	request := fair.Request{Tenant: run.Tenant, Session: run.Session, Kind: run.Kind, Priority: events.PriorityNormal, Sequence: run.Sequence}
 	if err := l.queue.Restore(request, now); err != nil {
-		return fmt.Errorf("counting the run of request %d: %w", run.Sequence, err)
+		// Nobody but a scheduler writes RUNS, so this one was made by a fault; it
+		// must not keep every other run from being counted.
+		l.cfg.Logger.ErrorContext(ctx, "a run cannot be counted", "tenant", run.Tenant, "sequence", run.Sequence, "error", err)
+		return
 	}
 	l.running[run.Sequence] = &grant{place: run.Place(), stored: true, epoch: l.epoch}
-	return nil
 }
 
 // resolve decides on a run that has left RUNS without a word: its request is
