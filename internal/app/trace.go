@@ -22,6 +22,7 @@ func tracing(tel *telemetry.Telemetry) turns.TraceFunc {
 	return func(ctx context.Context, head events.RequestHead) (context.Context, string, func(error)) {
 		ctx = telemetry.With(ctx, slog.String("tenant", string(head.Tenant)),
 			slog.String("session", string(head.Session)), slog.String("request", string(head.ID)))
+		//nolint:spancheck // the function that is returned ends it
 		ctx, span := tracer.Start(telemetry.Extract(ctx, head.Trace), "invoke_agent", trace.WithSpanKind(trace.SpanKindConsumer),
 			trace.WithAttributes(
 				attribute.String("gen_ai.operation.name", "invoke_agent"),
@@ -29,6 +30,7 @@ func tracing(tel *telemetry.Telemetry) turns.TraceFunc {
 				attribute.String("feira.tenant", string(head.Tenant)),
 				attribute.String("feira.request", string(head.ID)),
 			))
+		//nolint:spancheck // as above
 		return ctx, telemetry.Inject(ctx), func(err error) {
 			if err != nil {
 				span.SetStatus(codes.Error, err.Error())
