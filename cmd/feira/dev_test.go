@@ -90,6 +90,7 @@ func TestDevFinishesWhatItWasStoppedIn(t *testing.T) {
 			requireOneEffectEach(t, b.sandbox.Journal().Entries(journal.Filter{}))
 			records := logged(t, broker, "tenant_acme")
 			requireDistinctFacts(t, records)
+			requireUsage(t, b, records)
 			if name == "Ctrl-C" {
 				requireNothingUnknown(t, records)
 			}

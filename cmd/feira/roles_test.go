@@ -58,6 +58,12 @@ func TestRolesAreProcessesThatMayDie(t *testing.T) {
 	requireOneEffectEach(t, b.sandbox.Journal().Entries(journal.Filter{}))
 	records := logged(t, broker, "tenant_acme")
 	requireDistinctFacts(t, records)
+	requireUsage(t, b, records)
+}
+
+// requireUsage: the ledger comes to say what the logs say, to the unit.
+func requireUsage(t *testing.T, b *testBundle, records []events.Record) {
+	t.Helper()
 	require.Eventually(t, func() bool {
 		var used struct {
 			Usage struct {

@@ -75,7 +75,8 @@ func buildWorker(ctx context.Context, k *kit) (lifecycle.Part, error) {
 	announcer := turns.NewAnnouncer(turns.AnnouncerConfig{
 		ID: id, Slots: k.cfg.Worker.Slots, Busy: pool.Busy, Crier: broker.Hints(), Logger: k.log,
 	})
-	return lifecycle.NewGroup("worker", registry, pool, announcer), nil
+	group := lifecycle.NewGroup("worker", registry, pool, announcer)
+	return bounded{Part: group, within: k.cfg.Worker.SoftStop}, nil
 }
 
 // loop makes the agent loop with the model and the providers of this process.

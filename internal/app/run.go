@@ -12,6 +12,10 @@ import (
 	"github.com/feira-dev/feira/internal/telemetry"
 )
 
+// othersStop is how long the other parts have to stop once the worker has
+// used up its soft stop: the meter still has rows in hand then.
+const othersStop = 10 * time.Second
+
 // startTime bounds the start of a process's parts, the broker's included.
 const startTime = time.Minute
 
@@ -56,6 +60,19 @@ func buildRoles(ctx context.Context, k *kit, roles []Role) (lifecycle.Part, erro
 	return lifecycle.NewGroup("feira", parts...), nil
 }
 
+// bounded is a part whose stop has a bound of its own within the group's.
+type bounded struct {
+	lifecycle.Part
+	within time.Duration
+}
+
+// Stop implements [lifecycle.Part].
+func (b bounded) Stop(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, b.within)
+	defer cancel()
+	return b.Part.Stop(ctx)
+}
+
 // runPart starts a part, waits until it ends or ctx does, and stops it. The
 // part's work outlives ctx by the soft stop: ctx ending is a request to stop,
 // not a reason to break off.
@@ -78,7 +95,7 @@ func runPart(ctx context.Context, part lifecycle.Part, softStop time.Duration, o
 		return part.Err()
 	case <-ctx.Done():
 	}
-	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), softStop)
+	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), softStop+othersStop)
 	defer cancel()
 	return part.Stop(stopping)
 }

@@ -26,7 +26,7 @@ const (
 const (
 	maxWaiting      = 16_384
 	maxBatchPending = 65_536
-	batchLease      = 30 * time.Second
+	batchLease      = 10 * time.Second
 )
 
 // Topology is how the streams and buckets of Feira are to be. The zero value
