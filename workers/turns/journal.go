@@ -34,10 +34,14 @@ type journal struct {
 	mu    sync.Mutex // guards state and owner while appends run side by side
 	state *session.State
 	owner string // worker of our turn.started; empty before it is stored
-	// fenced stays set once it is: the tail that told of the new owner has
-	// moved state.Last on, so the broker would take the next append.
-	fenced bool
+	// halt stays set once it is: the tail that told of a new owner or of the end
+	// has moved state.Last on, so the broker would take the next append.
+	halt error
 }
+
+// errEnded occurs when the log says that the request has ended, by whomever:
+// there is nothing left to do but to remove it.
+var errEnded = errors.New("the request has ended already")
 
 // Turn implements agent.Journal.
 func (j *journal) Turn() *session.Turn {
@@ -48,7 +52,7 @@ func (j *journal) Turn() *session.Turn {
 }
 
 // Append implements agent.Journal. It fails with outcome.ErrFenced once
-// another worker has taken the request over or ended it.
+// another worker has taken the request over, with errEnded once it has ended.
 func (j *journal) Append(ctx context.Context, event events.Event) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), appendTime)
 	defer cancel()
@@ -64,19 +68,21 @@ func (j *journal) Append(ctx context.Context, event events.Event) error {
 		Request: j.request,
 		Trace:   j.trace,
 	}}
-	for !j.fenced {
+	for j.halt == nil {
 		sequence, err := j.log.Append(ctx, session.Entry{Last: j.state.Last, Envelope: record.Envelope, Event: event})
 		if err == nil {
 			record.Sequence = sequence
 			return j.state.Apply(record)
 		}
 		stored, err := j.settle(ctx, record.ID, err)
-		j.fenced = errors.Is(err, outcome.ErrFenced)
+		if errors.Is(err, outcome.ErrFenced) || errors.Is(err, errEnded) {
+			j.halt = err
+		}
 		if stored || err != nil {
 			return err
 		}
 	}
-	return outcome.ErrFenced
+	return j.halt
 }
 
 // settle folds in the tail after an append that was refused or whose answer
@@ -129,7 +135,7 @@ func (j *journal) search(id string, tail []events.Record) (stored bool, err erro
 			}
 		case *events.TurnCompleted:
 			if record.ID != id {
-				return false, outcome.ErrFenced
+				return false, errEnded
 			}
 		}
 		stored = stored || record.ID == id

@@ -135,39 +135,43 @@ func (w *Worker) serve(ctx context.Context, customer tenant.Tenant, o order) err
 		return w.remove(ctx, head.Sequence)
 	}
 	pages := w.journal(state, head)
-	end, err := w.play(ctx, customer, pages, o)
-	if errors.Is(err, events.ErrTooLarge) {
+	err = w.play(ctx, customer, pages, o)
+	switch {
+	case err == nil:
+	case errors.Is(err, events.ErrTooLarge):
 		return w.refuse(ctx, head, o.message, refusalOf(err))
-	}
-	if err != nil {
+	case errors.Is(err, errEnded):
+		return w.remove(ctx, head.Sequence)
+	default:
 		return err // the state may be behind the log: it is not kept
-	}
-	if end != nil {
-		if err := pages.Append(ctx, end); err != nil {
-			return fmt.Errorf("ending request %s: %w", head.ID, err)
-		}
 	}
 	w.cache.put(state)
 	return w.remove(ctx, head.Sequence)
 }
 
-// play starts the request and runs the loop to its end; a nil end means that
-// the log already holds one.
-func (w *Worker) play(ctx context.Context, customer tenant.Tenant, pages *journal, o order) (*events.TurnCompleted, error) {
-	head := o.head
-	if pages.state.Closed {
-		return &events.TurnCompleted{
-			RequestSequence: head.Sequence, Status: events.TurnRejected,
-			Reason: events.ReasonSessionClosed, Detail: "session " + string(head.Session) + " is closed",
-		}, nil
+// play starts the request, runs the loop to its end, and writes the end down.
+func (w *Worker) play(ctx context.Context, customer tenant.Tenant, pages *journal, o order) error {
+	end := &events.TurnCompleted{
+		RequestSequence: o.head.Sequence, Status: events.TurnRejected,
+		Reason: events.ReasonSessionClosed, Detail: "session " + string(o.head.Session) + " is closed",
 	}
-	if err := w.open(ctx, customer, pages); err != nil {
-		return nil, err
+	if !pages.state.Closed {
+		if err := w.open(ctx, customer, pages); err != nil {
+			return err
+		}
+		if err := w.start(ctx, pages, o); err != nil {
+			return err
+		}
+		ran, err := w.cfg.Loop.Run(ctx, agent.Scope{Tenant: customer, State: pages.state}, pages)
+		if err != nil {
+			return err
+		}
+		end = ran
 	}
-	if err := w.start(ctx, pages, o); err != nil {
-		return nil, err
+	if err := pages.Append(ctx, end); err != nil {
+		return fmt.Errorf("ending request %s: %w", o.head.ID, err)
 	}
-	return w.cfg.Loop.Run(ctx, agent.Scope{Tenant: customer, State: pages.state}, pages)
+	return nil
 }
 
 // open writes the session's first fact where there is none. Two requests may

@@ -152,6 +152,35 @@ func TestStaleWorkerIsFenced(t *testing.T) {
 	require.Equal(t, []string{"opened", "started 1", "started 2", "model", "completed"}, b.story(t, run))
 }
 
+// Whoever has the right to may end a request in the log: the worker that runs
+// it writes nothing more and leaves no run behind.
+func TestRunOfARequestThatWasEndedIsDone(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	run := b.ask(t, "ses_1", "req_1", "hello")
+	asked, answer := make(chan struct{}), make(chan struct{})
+	quick := b.model
+	b.model = func(ctx context.Context, prompt agent.Prompt) (agent.Reply, error) {
+		close(asked)
+		<-answer
+		return quick(ctx, prompt)
+	}
+	worker, handled := b.worker(t, "w1"), make(chan error, 1)
+	go func() { handled <- worker.Handle(t.Context(), run, 1) }()
+	<-asked
+	records := b.records(t, run)
+	cancelled := &events.TurnCompleted{Status: events.TurnCancelled, Reason: "asked"}
+	_, err := b.bus.Log().Append(t.Context(), session.Entry{
+		Last: records[len(records)-1].Sequence, Event: cancelled,
+		Envelope: events.Envelope{ID: "elsewhere", Source: events.SessionSource(acme, "ses_1"), Tenant: acme, Session: "ses_1", Request: "req_1"},
+	})
+	require.NoError(t, err)
+	close(answer)
+	require.NoError(t, <-handled)
+	require.Equal(t, []string{"opened", "started 1", "cancelledasked"}, b.story(t, run))
+	b.requireGone(t, run)
+}
+
 // Calls take no session turn: one goes through while a turn of the same
 // session is held up, and both write into one log.
 func TestCallRunsBesideATurn(t *testing.T) {
