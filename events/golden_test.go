@@ -153,7 +153,7 @@ func requireRequest(t *testing.T, variant string, message events.Message) {
 	request, err := events.ParseRequest(head.Kind, message.Data)
 	require.NoError(t, err, variant)
 	params := events.RequestParams{
-		Tenant: head.Tenant, Kind: head.Kind, Priority: head.Priority, NotBefore: head.NotBefore, Trace: head.Trace,
+		Tenant: head.Tenant, Kind: head.Kind, Priority: head.Priority, NotBefore: head.NotBefore, Expires: head.Expires, Trace: head.Trace,
 		Session: events.SessionID(message.Header.Value(events.HeaderSession)),
 		ID:      events.RequestID(message.Header.Value(events.HeaderID)),
 	}

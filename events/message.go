@@ -40,6 +40,7 @@ const (
 	HeaderKind      = "Feira-Kind"
 	HeaderPriority  = "Feira-Priority"
 	HeaderNotBefore = "Feira-Not-Before"
+	HeaderExpires   = "Feira-Expires"
 	HeaderRequest   = "Feira-Request" // sequence in REQUESTS, on a run
 )
 

@@ -61,7 +61,10 @@ type RequestHead struct {
 	Priority Priority
 	// NotBefore is the earliest start; zero means at once.
 	NotBefore time.Time
-	Sequence  uint64
+	// Expires is the moment from which the request is no longer to be started;
+	// zero means never.
+	Expires  time.Time
+	Sequence uint64
 	// Received is the broker's time.
 	Received time.Time
 	// Size is the body's length in bytes.
@@ -133,14 +136,27 @@ func (h *RequestHead) readHeaders(header Header) error {
 	} else {
 		h.Priority = priority
 	}
-	if text := header.Value(HeaderNotBefore); text != "" {
-		at, err := time.Parse(time.RFC3339, text)
-		if err != nil {
-			faults = append(faults, fmt.Errorf("%w: header %s is %q, want RFC 3339", ErrInvalidRequest, HeaderNotBefore, text))
-		}
-		h.NotBefore = at
+	var late, early error
+	h.NotBefore, late = parseMoment(header, HeaderNotBefore)
+	h.Expires, early = parseMoment(header, HeaderExpires)
+	return errors.Join(append(faults, late, early)...)
+}
+
+func parseMoment(header Header, key string) (time.Time, error) {
+	text := header.Value(key)
+	if text == "" {
+		return time.Time{}, nil
 	}
-	return errors.Join(faults...)
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("%w: header %s is %q, want RFC 3339", ErrInvalidRequest, key, text)
+	}
+	return at, nil
+}
+
+// Expired reports whether it is too late to start the request.
+func (h *RequestHead) Expired(now time.Time) bool {
+	return !h.Expires.IsZero() && !now.Before(h.Expires)
 }
 
 // Key is the place of the request's run.
@@ -204,6 +220,7 @@ type RequestParams struct {
 	Kind      Kind
 	Priority  Priority // as given; the zero value is interactive, so producers set it
 	NotBefore time.Time
+	Expires   time.Time
 	Trace     string
 }
 
@@ -225,9 +242,8 @@ func NewRequest(params RequestParams, request Request) (Message, error) {
 	header.Set(HeaderID, string(params.ID))
 	header.Set(HeaderKind, string(params.Kind))
 	header.Set(HeaderPriority, params.Priority.String())
-	if !params.NotBefore.IsZero() {
-		header.Set(HeaderNotBefore, params.NotBefore.UTC().Format(time.RFC3339))
-	}
+	setMoment(header, HeaderNotBefore, params.NotBefore)
+	setMoment(header, HeaderExpires, params.Expires)
 	header.Set(HeaderTrace, params.Trace)
 	message := Message{Subject: RequestsSubject(params.Tenant), Header: header, Data: data}
 	if _, err := ParseTenantID(string(params.Tenant)); err != nil {
@@ -237,4 +253,12 @@ func NewRequest(params RequestParams, request Request) (Message, error) {
 		return Message{}, err
 	}
 	return message, nil
+}
+
+// setMoment writes the fraction of a second too: cut off, a request could
+// start before its time or expire at once.
+func setMoment(header Header, key string, at time.Time) {
+	if !at.IsZero() {
+		header.Set(key, at.UTC().Format(time.RFC3339Nano))
+	}
 }

@@ -62,6 +62,7 @@ func TestHeadNamesTheHeaderAtFault(t *testing.T) {
 		{"kind", header(events.HeaderKind, "dream"), []string{"header Feira-Kind"}},
 		{"priority", header(events.HeaderPriority, "urgent"), []string{"header Feira-Priority"}},
 		{"not before", header(events.HeaderNotBefore, "tomorrow"), []string{"header Feira-Not-Before"}},
+		{"expires", header(events.HeaderExpires, "never"), []string{"header Feira-Expires"}},
 		{"all at once", header(events.HeaderID, " ", events.HeaderSession, " ", events.HeaderKind, " ", events.HeaderPriority, " ", events.HeaderNotBefore, " "), []string{
 			"header Ce-Id", "header Feira-Session", "header Feira-Kind", "header Feira-Priority", "header Feira-Not-Before",
 		}},
@@ -210,6 +211,7 @@ func TestRequestsRoundTrip(t *testing.T) {
 		}
 		if rapid.Bool().Draw(t, "later") {
 			params.NotBefore = time.Unix(rapid.Int64Range(1, 4e9).Draw(t, "not before"), 0).UTC()
+			params.Expires = time.Unix(rapid.Int64Range(1, 4e9).Draw(t, "expires"), rapid.Int64Range(0, 1e9-1).Draw(t, "fraction")).UTC()
 		}
 		request := events.Request{Message: rapid.StringN(1, 200, -1).Draw(t, "message")}
 		if params.Kind == events.KindCall {
@@ -221,7 +223,7 @@ func TestRequestsRoundTrip(t *testing.T) {
 		require.NoError(t, err)
 		require.Empty(t, cmp.Diff(events.RequestHead{
 			Tenant: params.Tenant, Session: params.Session, ID: params.ID, Kind: params.Kind,
-			Priority: params.Priority, NotBefore: params.NotBefore, Size: len(message.Data),
+			Priority: params.Priority, NotBefore: params.NotBefore, Expires: params.Expires, Size: len(message.Data),
 		}, head))
 		read, err := events.ParseRequest(head.Kind, message.Data)
 		require.NoError(t, err)

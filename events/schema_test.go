@@ -212,6 +212,7 @@ func headerSchemas(g *generator) map[string]*jsonschema.Schema {
 	add(asked, events.HeaderKind, kind, false)
 	add(asked, events.HeaderPriority, &jsonschema.Schema{Type: "string", Enum: names, Default: events.PriorityNormal.String(), Description: "Orders the requests of one tenant, never those of two."}, false)
 	add(asked, events.HeaderNotBefore, &jsonschema.Schema{Type: "string", Format: "date-time", Description: "The earliest start."}, false)
+	add(asked, events.HeaderExpires, &jsonschema.Schema{Type: "string", Format: "date-time", Description: "From this moment on the request is not started: it ends as expired."}, false)
 	add(asked, events.HeaderTrace, trace, false)
 
 	run := object("Headers of a run, which has no body.")

@@ -23,6 +23,7 @@ const (
 	ReasonTooLarge          = "too_large"
 	ReasonUnknownTenant     = "unknown_tenant"
 	ReasonSessionClosed     = "session_closed"
+	ReasonExpired           = "expired"
 	ReasonBudgetExceeded    = "budget_exceeded"
 	ReasonIterations        = "iteration_limit"
 	ReasonTokens            = "token_limit"

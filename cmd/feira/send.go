@@ -20,6 +20,7 @@ type sendCommand struct {
 	ID       events.RequestID `help:"Request id; the same one again is not served twice."`
 	Tool     string           `help:"Call this tool, server__tool, instead of asking the agent."`
 	Priority string           `help:"Among the tenant's own: interactive, normal or bulk." enum:"interactive,normal,bulk" default:"interactive"`
+	Expires  time.Duration    `help:"Do not start the request later than so long from now; never expires when 0."`
 	Detach   bool             `help:"Do not wait for the answer."`
 	Timeout  time.Duration    `help:"How long to wait for the answer." default:"5m"`
 }
@@ -65,6 +66,9 @@ func (c *sendCommand) request() (events.RequestParams, events.Request, error) {
 		return events.RequestParams{}, events.Request{}, err
 	}
 	params := events.RequestParams{Tenant: c.Tenant, Session: c.Session, ID: c.ID, Kind: events.KindTurn, Priority: priority}
+	if c.Expires > 0 {
+		params.Expires = time.Now().Add(c.Expires)
+	}
 	if c.Tool == "" {
 		return params, events.Request{Message: c.Text}, nil
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/feira-dev/feira/events"
 	"github.com/feira-dev/feira/internal/agent"
 	"github.com/feira-dev/feira/internal/bus"
+	"github.com/feira-dev/feira/internal/session"
 	"github.com/feira-dev/feira/internal/tenant"
 	"github.com/feira-dev/feira/internal/testenv"
 	"github.com/feira-dev/feira/workers/turns"
@@ -124,6 +125,16 @@ func (b *testBundle) records(t require.TestingT, run events.Run) []events.Record
 	records, err := b.bus.Log().Load(context.Background(), run.Tenant, run.Session)
 	require.NoError(t, err)
 	return records
+}
+
+// write appends an event of req_1 to the log of ses_1, as somebody else would.
+func (b *testBundle) write(t *testing.T, last uint64, event events.Event) uint64 {
+	t.Helper()
+	sequence, err := b.bus.Log().Append(t.Context(), session.Entry{Last: last, Event: event, Envelope: events.Envelope{
+		ID: "elsewhere/" + string(event.EventType()), Source: events.SessionSource(acme, "ses_1"), Tenant: acme, Session: "ses_1", Request: "req_1", Time: time.Now(),
+	}})
+	require.NoError(t, err)
+	return sequence
 }
 
 // story is a session's log in short.

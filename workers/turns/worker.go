@@ -134,6 +134,9 @@ func (w *Worker) serve(ctx context.Context, customer tenant.Tenant, o order) err
 		w.cache.put(state)
 		return w.remove(ctx, head.Sequence)
 	}
+	if _, started := state.Turn(head.ID); !started && head.Expired(w.cfg.Now()) {
+		return w.reject(ctx, head, events.TurnExpired, refusal{events.ReasonExpired, "the request expired at " + head.Expires.UTC().Format(time.RFC3339)})
+	}
 	pages := w.journal(state, head)
 	err = w.play(ctx, customer, pages, o)
 	switch {

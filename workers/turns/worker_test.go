@@ -4,13 +4,13 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/feira-dev/feira/events"
 	"github.com/feira-dev/feira/internal/agent"
 	"github.com/feira-dev/feira/internal/outcome"
-	"github.com/feira-dev/feira/internal/session"
 )
 
 func TestRequestBecomesAFinishedTurn(t *testing.T) {
@@ -54,6 +54,7 @@ func TestUnfitRequestsAreRefusedAloud(t *testing.T) {
 		"illegal request id":   {acme, events.Header{events.HeaderID: {"a/b"}}, hello, events.ReasonInvalidRequest, events.HeaderID},
 		"illegal kind":         {acme, events.Header{events.HeaderKind: {"dance"}}, hello, events.ReasonInvalidRequest, events.HeaderKind},
 		"illegal priority":     {acme, events.Header{events.HeaderPriority: {"vip"}}, hello, events.ReasonInvalidRequest, events.HeaderPriority},
+		"illegal expiry":       {acme, events.Header{events.HeaderExpires: {"never"}}, hello, events.ReasonInvalidRequest, events.HeaderExpires},
 		"illegal not-before":   {acme, events.Header{events.HeaderNotBefore: {"tomorrow"}}, hello, events.ReasonInvalidRequest, events.HeaderNotBefore},
 		"call without a tool":  {acme, events.Header{events.HeaderKind: {"call"}}, []byte(`{}`), events.ReasonInvalidRequest, "tool"},
 		"tenant that is not":   {"tenant_ghost", nil, hello, events.ReasonUnknownTenant, "tenant_ghost"},
@@ -118,11 +119,7 @@ func TestClosedSessionRejects(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	run := b.ask(t, "ses_1", "req_1", "hello")
-	closed := &events.SessionClosed{Reason: "asked"}
-	_, err := b.bus.Log().Append(t.Context(), session.Entry{Event: closed, Envelope: events.Envelope{
-		ID: session.ClosedID, Source: events.SessionSource(acme, "ses_1"), Tenant: acme, Session: "ses_1",
-	}})
-	require.NoError(t, err)
+	b.write(t, 0, &events.SessionClosed{Reason: "asked"})
 	require.NoError(t, b.worker(t, "w1").Handle(t.Context(), run, 1))
 	require.Equal(t, []string{"rejected" + events.ReasonSessionClosed}, b.story(t, run))
 }
@@ -152,6 +149,44 @@ func TestStaleWorkerIsFenced(t *testing.T) {
 	require.Equal(t, []string{"opened", "started 1", "started 2", "model", "completed"}, b.story(t, run))
 }
 
+// A request that expired while it waited ends without running; one that has
+// started goes on.
+func TestExpiredRequestIsNotStarted(t *testing.T) {
+	t.Parallel()
+	hello := []byte(`{"message":"hello"}`)
+	for name, test := range map[string]struct {
+		expires time.Time
+		started bool
+		want    []string
+	}{
+		"expired":            {time.Now().Add(-time.Second), false, []string{"expired" + events.ReasonExpired}},
+		"not yet":            {time.Now().Add(time.Hour), false, []string{"opened", "started 1", "model", "completed"}},
+		"expired when begun": {time.Now().Add(-time.Second), true, []string{"opened", "started 1", "started 2", "model", "completed"}},
+		"without an expiry":  {time.Time{}, false, []string{"opened", "started 1", "model", "completed"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			header := events.Header{events.HeaderSession: {"ses_1"}, events.HeaderID: {"req_1"}}
+			if !test.expires.IsZero() {
+				header.Set(events.HeaderExpires, test.expires.Format(time.RFC3339Nano))
+			}
+			run := b.publish(t, events.RequestsSubject(acme), header, hello)
+			if test.started {
+				opened := &events.SessionOpened{Servers: []string{"stripe"}, Environment: events.EnvironmentTest}
+				last := b.write(t, 0, opened)
+				b.write(t, last, &events.TurnStarted{RequestSequence: run.Sequence, Kind: events.KindTurn, Attempt: 1, Worker: "gone", Message: "hello"})
+			}
+			require.NoError(t, b.worker(t, "w1").Handle(t.Context(), run, 1))
+			require.Equal(t, test.want, b.story(t, run))
+			b.requireGone(t, run)
+			letters, err := b.bus.Dead().List(t.Context(), acme)
+			require.NoError(t, err)
+			require.Empty(t, letters, "nothing was wrong with it")
+		})
+	}
+}
+
 // Whoever has the right to may end a request in the log: the worker that runs
 // it writes nothing more and leaves no run behind.
 func TestRunOfARequestThatWasEndedIsDone(t *testing.T) {
@@ -170,11 +205,7 @@ func TestRunOfARequestThatWasEndedIsDone(t *testing.T) {
 	<-asked
 	records := b.records(t, run)
 	cancelled := &events.TurnCompleted{Status: events.TurnCancelled, Reason: "asked"}
-	_, err := b.bus.Log().Append(t.Context(), session.Entry{
-		Last: records[len(records)-1].Sequence, Event: cancelled,
-		Envelope: events.Envelope{ID: "elsewhere", Source: events.SessionSource(acme, "ses_1"), Tenant: acme, Session: "ses_1", Request: "req_1"},
-	})
-	require.NoError(t, err)
+	b.write(t, records[len(records)-1].Sequence, cancelled)
 	close(answer)
 	require.NoError(t, <-handled)
 	require.Equal(t, []string{"opened", "started 1", "cancelledasked"}, b.story(t, run))
