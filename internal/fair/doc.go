@@ -1,14 +1,17 @@
 // Package fair answers one question: which queued request starts next.
 //
-// It owns the order of the whole pool: the caps of tenants, the turn of each
-// session, the fair share of tenants, the priority inside a tenant, the
-// requests that may not start yet, and the reason why each one waits.
+// It owns the order of the whole pool: the caps and rates of tenants, the
+// turn of each session, the fair share of tenants, the priority inside a
+// tenant, the requests that may not start yet, and the reason why each one waits.
 //
 // # What it promises
 //
 //   - At most SetSlots runs go at one time, and of a tenant at most its
 //     Concurrency. A cap that is lowered below what runs stops new starts and
 //     nothing else.
+//   - In any stretch of time a tenant starts at most its burst and what its rate
+//     brings in it, runs that were given back not counted. Requests above the
+//     rate wait, and Wake tells when the next may start (see rate.go).
 //   - One turn of a session runs at a time, and the turns of a session start in
 //     the order of their sequences. Calls take no session turn.
 //   - It is work conserving: while a slot is free and some request may start,
@@ -17,8 +20,8 @@
 //     first; service is slot time, and running time counts while it runs. It is
 //     counted per tenant, so sessions, requests and priorities buy nothing.
 //   - A tenant that comes back from idleness starts level with the tenant that
-//     would go next, but with nothing in flight, and so goes before it. One that was held by a cap, a
-//     pause or a busy session comes back at most a bounded grace below. Neither
+//     would go next, but with nothing in flight, and so goes before it. One that was held by a cap, its
+//     rate, a pause or a busy session comes back at most a bounded grace below. Neither
 //     hoards credit, and nothing ever lowers a tenant's service, so emptying its
 //     queue wipes out no debt.
 //   - Equal histories make equal choices.
@@ -42,6 +45,6 @@
 //
 // It keeps no clock, does no I/O, takes no lock and starts no goroutine: time
 // comes in as an argument, and a [Queue] belongs to one goroutine or to its
-// caller's lock. It refuses nobody for being over rate or budget: those rules
-// have their place in eligibility.go and are not built yet.
+// caller's lock. It refuses nobody for being over budget: that rule has its
+// place in eligibility.go and is not built yet.
 package fair

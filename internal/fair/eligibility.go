@@ -4,29 +4,26 @@ package fair
 // start. Each is a function and has its [Reason]; Next, through contends, and
 // Reason ask the same functions, so that they cannot disagree.
 //
-// Two rules of the design have their place here and are not built yet:
-//
-//   - Rate (GCRA per tenant) is one more rule in holdTenant, after the cap. A
-//     tenant over its rate contends again at a known moment: it needs an entry
-//     in a time heap of tenants, which advance empties as it does q.timed, and
-//     which Wake looks at. start books the run on the tenant's GCRA.
-//   - Budget is one more rule in holdTenant, after rate, for a tenant whose
-//     spend is unknown; a request whose own reservation is too large is for
-//     Next to hand back as refused, since that is an ending and not a wait.
+// One rule of the design has its place here and is not built yet: budget, one
+// more rule in holdTenant, after rate, for a tenant whose spend is unknown; a
+// request whose own reservation is too large is for Next to hand back as
+// refused, since that is an ending and not a wait.
 
 // contends reports whether the tenant wants a slot and may have one.
 func (q *Queue) contends(t *tenant) bool {
-	return t.ready.len() > 0 && holdTenant(t) == ""
+	return t.ready.len() > 0 && q.holdTenant(t) == ""
 }
 
 // holdTenant says which rule of the tenant holds all its requests back; empty
 // when none does.
-func holdTenant(t *tenant) Reason {
+func (q *Queue) holdTenant(t *tenant) Reason {
 	switch {
 	case isPaused(t):
 		return ReasonPaused
 	case isCapped(t):
 		return ReasonCap
+	case q.isOverRate(t):
+		return ReasonRate
 	default:
 		return ""
 	}

@@ -31,6 +31,7 @@ func (q *Queue) Audit() error {
 	audit.sessions()
 	audit.tenants()
 	audit.lanes()
+	audit.held()
 	return audit.err
 }
 
@@ -132,6 +133,24 @@ func (a *audit) tenants() {
 	}
 	a.must(queued == q.queued && running == q.running, "tenants have %d queued and %d running", queued, running)
 	a.must(weight == q.busyWeight, "busy tenants weigh %d, counted %d", weight, q.busyWeight)
+}
+
+func (a *audit) held() {
+	q := a.q
+	held := 0
+	for id, handle := range q.byTenant {
+		t := q.tenants[handle]
+		waits := t.ready.len() > 0 && q.holdTenant(t) == ReasonRate
+		a.must(waits == (t.bucket.place != none), "tenant %q waits for its rate: %v", id, waits)
+		if !waits {
+			continue
+		}
+		held++
+		a.must(q.held.list[t.bucket.place] == t, "tenant %q is not at its place among the held", id)
+		a.must(t.bucket.due(&t.limits) > q.now, "tenant %q is held beyond its time", id)
+	}
+	a.must(held == q.held.len(), "%d tenants are held, %d in the heap", held, q.held.len())
+	a.heap("held", q.held.len(), func(x, y int) bool { return heldOrder{}.before(q.held.list[x], q.held.list[y]) })
 }
 
 func (a *audit) lanes() {

@@ -38,6 +38,9 @@ type modelTenant struct {
 	longest  int64
 	expected int64
 	learnt   bool
+	// tokens is what it had in hand of its rate at metered.
+	tokens  *big.Rat
+	metered int64
 }
 
 type modelItem struct {
@@ -81,6 +84,18 @@ func (m *model) advance(now time.Time) {
 		m.refresh(m.tenants[it.Tenant])
 	}
 	m.noticed, m.noticedSequence = m.now, ^uint64(0)
+	var freed []*modelTenant
+	for _, t := range m.tenants {
+		if !t.contends && m.top(t) != nil {
+			freed = append(freed, t) // by its rate: nothing else ends of itself
+		}
+	}
+	slices.SortFunc(freed, func(a, b *modelTenant) int {
+		return cmp.Or(cmp.Compare(a.due(), b.due()), cmp.Compare(a.id, b.id))
+	})
+	for _, t := range freed {
+		m.refresh(t)
+	}
 }
 
 func (m *model) ripe(it *modelItem) bool {
@@ -136,10 +151,15 @@ func (m *model) before(a, b *modelItem) bool {
 
 // top is the request that the tenant would start next; nil when none may start.
 func (m *model) top(t *modelTenant) *modelItem {
-	var best *modelItem
-	if t.limits.Paused || m.running(t.id) >= t.limits.Concurrency {
+	if t.limits.Paused || m.running(t.id) >= t.limits.Concurrency || t.overRate(m.now) {
 		return nil
 	}
+	return m.ready(t)
+}
+
+// ready is the first of the requests that only the tenant's rules hold back.
+func (m *model) ready(t *modelTenant) *modelItem {
+	var best *modelItem
 	for _, it := range m.items {
 		if it.Tenant == t.id && m.exposed(it) && m.ripe(it) && (best == nil || m.before(it, best)) {
 			best = it
@@ -212,12 +232,13 @@ func (m *model) setTenant(id events.TenantID, limits fair.Limits, now time.Time)
 	m.advance(now)
 	t := m.tenants[id]
 	if t == nil {
-		t = &modelTenant{id: id, limits: limits, service: new(big.Rat)}
+		t = &modelTenant{id: id, limits: limits, service: new(big.Rat), tokens: big.NewRat(int64(limits.Burst), 1), metered: m.now}
 		m.tenants[id] = t
 	}
 	if t.limits.Weight != limits.Weight {
 		t.service = big.NewRat(ceil(t.service), 1)
 	}
+	t.remeter(limits, m.now)
 	t.limits, t.dropped = limits, false
 	m.refresh(t)
 }
@@ -272,6 +293,7 @@ func (m *model) next(now time.Time) (fair.Request, bool) {
 	m.floor = max(m.floor, ceil(t.service))
 	it := m.top(t)
 	it.running, it.start = true, m.now
+	t.spend(1, m.now)
 	m.refresh(t)
 	return it.Request, true
 }
@@ -306,6 +328,7 @@ func (m *model) giveBack(sequence uint64, now time.Time) bool {
 	}
 	t := m.tenants[it.Tenant]
 	it.running, it.notBefore = false, 0
+	t.spend(-1, m.now)
 	if t.dropped {
 		delete(m.items, sequence)
 	}
@@ -331,6 +354,7 @@ func (m *model) restore(r fair.Request, now time.Time) error {
 		}
 	}
 	it.running, it.start = true, -1
+	m.tenants[it.Tenant].spend(1, m.now)
 	m.refresh(m.tenants[it.Tenant])
 	return nil
 }
@@ -352,6 +376,12 @@ func (m *model) wake(now time.Time) (time.Time, bool) {
 	for _, it := range m.items {
 		if m.exposed(it) && it.notBefore > m.now && (at == 0 || it.notBefore < at) {
 			at = it.notBefore
+		}
+	}
+	for _, t := range m.tenants {
+		held := !t.limits.Paused && m.running(t.id) < t.limits.Concurrency && t.overRate(m.now) && m.ready(t) != nil
+		if held && (at == 0 || t.due() < at) {
+			at = t.due()
 		}
 	}
 	if at == 0 {
@@ -379,6 +409,8 @@ func (m *model) reason(sequence uint64, now time.Time) (fair.Reason, int, bool) 
 		return fair.ReasonSession, place, true
 	case m.running(t.id) >= t.limits.Concurrency:
 		return fair.ReasonCap, place, true
+	case t.overRate(m.now):
+		return fair.ReasonRate, place, true
 	case m.count(func(it *modelItem) bool { return it.running }) >= m.slots:
 		return fair.ReasonSlots, place, true
 	default:

@@ -142,6 +142,7 @@ func (p *pair) next() bool {
 		limits := p.model.tenants[got.Tenant].limits
 		require.False(p.t, it.running)
 		require.False(p.t, limits.Paused)
+		require.False(p.t, p.model.tenants[got.Tenant].overRate(p.model.now), "rate")
 		require.LessOrEqual(p.t, it.notBefore, p.model.now)
 		require.Less(p.t, total, p.model.slots, "slots")
 		require.Less(p.t, p.model.running(got.Tenant), limits.Concurrency, "cap")
@@ -180,6 +181,10 @@ func (p *pair) remove() {
 func (p *pair) setTenant() {
 	id := p.tenant()
 	limits := fair.Limits{Concurrency: 1 + p.pick(5), Weight: 1 + p.pick(7), Paused: p.pick(6) == 0}
+	if p.pick(2) == 0 {
+		limits.Rate, limits.Burst = 1+p.pick(7), 1+p.pick(4)
+		limits.Period = time.Duration(1+p.pick(3)*9999) * 7 * time.Microsecond
+	}
 	p.model.setTenant(id, limits, p.now)
 	require.NoError(p.t, p.queue.SetTenant(id, limits, p.now))
 }

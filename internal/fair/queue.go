@@ -2,6 +2,7 @@ package fair
 
 import (
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/feira-dev/feira/events"
@@ -28,6 +29,7 @@ type Queue struct {
 	items      arena[item]
 	bySequence map[uint64]int32
 	timed      heap[int32]
+	held       heap[*tenant] // by nothing but their rate
 
 	contest  contest
 	floor    int64 // the highest level of any tenant that went next
@@ -105,16 +107,24 @@ func (q *Queue) Remove(sequence uint64, now time.Time) bool {
 	return true
 }
 
-// Wake is when the next request falls due that only its NotBefore holds from
-// being ready; false when there is none. Nothing wakes of itself: the caller
-// asks Next again at that time.
+// Wake is when time alone will next let something start: a request that only
+// its NotBefore holds from being ready, or a tenant that only its rate holds;
+// false when there is none. Nothing wakes of itself: the caller asks Next again
+// at that time.
 func (q *Queue) Wake(now time.Time) (time.Time, bool) {
 	q.advance(now)
-	if q.timed.len() == 0 {
+	due := int64(math.MaxInt64)
+	if q.timed.len() > 0 {
+		due = q.items.at(q.timed.top()).moment
+	}
+	if q.held.len() > 0 {
+		t := q.held.top()
+		due = min(due, t.bucket.due(&t.limits))
+	}
+	if due == math.MaxInt64 {
 		return time.Time{}, false
 	}
-	due := q.epoch + q.items.at(q.timed.top()).moment
-	return time.UnixMicro(due).UTC(), true
+	return time.UnixMicro(q.epoch + due).UTC(), true
 }
 
 // Running is how many requests run, of all tenants.
@@ -123,7 +133,8 @@ func (q *Queue) Running() int { return q.running }
 // Queued is how many requests are queued, of all tenants.
 func (q *Queue) Queued() int { return q.queued }
 
-// advance moves time on and makes ready what has fallen due.
+// advance moves time on, makes ready what has fallen due, and lets tenants
+// contend whose rate holds them no more.
 func (q *Queue) advance(now time.Time) {
 	ticks := now.UnixMicro()
 	if !q.began {
@@ -133,11 +144,18 @@ func (q *Queue) advance(now time.Time) {
 	for q.timed.len() > 0 {
 		handle := q.timed.top()
 		if q.items.at(handle).moment > q.now {
-			return
+			break
 		}
 		q.hide(handle)
 		q.show(handle)
 		q.reconsider(q.tenantOf(handle))
+	}
+	for q.held.len() > 0 {
+		t := q.held.top()
+		if t.bucket.due(&t.limits) > q.now {
+			break
+		}
+		q.reconsider(t)
 	}
 }
 

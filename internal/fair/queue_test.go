@@ -415,7 +415,7 @@ func TestMemory(t *testing.T) {
 	queue := fair.New()
 	before := heapInUse()
 	for _, id := range ids {
-		require.NoError(t, queue.SetTenant(id, fair.Limits{Concurrency: 4, Weight: 1}, epoch))
+		require.NoError(t, queue.SetTenant(id, fair.Limits{Concurrency: 4, Weight: 1, Rate: 10, Burst: 20, Period: time.Second}, epoch))
 	}
 	idle := heapInUse()
 	for i, session := range sessions {

@@ -10,8 +10,8 @@ import (
 type Reason string
 
 // Reasons, in the order in which they are looked for: the first that applies is
-// given, so that people hear first what they can change. Those of rate and
-// budget will come with their rules.
+// given, so that people hear first what they can change. That of budget will
+// come with its rule.
 const (
 	// ReasonPaused: its tenant is paused.
 	ReasonPaused Reason = "paused"
@@ -21,6 +21,8 @@ const (
 	ReasonSession Reason = "session"
 	// ReasonCap: its tenant runs as many as it may.
 	ReasonCap Reason = "cap"
+	// ReasonRate: its tenant has started as many of late as it may.
+	ReasonRate Reason = "rate"
 	// ReasonSlots: no slot of the pool is free.
 	ReasonSlots Reason = "slots"
 	// ReasonOthers: nothing holds it but those who go first. Of a request that
@@ -51,7 +53,7 @@ func (q *Queue) reason(handle int32) Reason {
 	if reason := q.holdRequest(it); reason != "" {
 		return reason
 	}
-	if reason := holdTenant(t); reason != "" {
+	if reason := q.holdTenant(t); reason != "" {
 		return reason
 	}
 	if q.isFull() {

@@ -28,7 +28,8 @@ func (q *Queue) Done(sequence uint64, now time.Time) bool {
 
 // Return ends a running request that was not finished: it goes back to its old
 // place, with its session's later turns behind it, and the slot time that it
-// has had stays charged. It is false when the request does not run, and also
+// has had stays charged. The token that it took of its tenant's rate is given
+// back: started again, it costs no second one. It is false when the request does not run, and also
 // when its tenant was dropped meanwhile: then the run has ended here all the
 // same and the request is gone; a push of it would say [ErrUnknownTenant].
 func (q *Queue) Return(sequence uint64, now time.Time) bool {
@@ -39,6 +40,7 @@ func (q *Queue) Return(sequence uint64, now time.Time) bool {
 	}
 	t := q.tenantOf(handle)
 	q.stop(t, handle)
+	t.refund(q.now)
 	if t.dropped {
 		q.forget(handle)
 		q.reconsider(t)
@@ -52,7 +54,7 @@ func (q *Queue) Return(sequence uint64, now time.Time) bool {
 
 // Restore counts a request as running that somebody else has started, whatever
 // the caps, the slots and its session say. One that is queued here leaves the
-// queue. Its slot time counts from now, and its length teaches nothing. A tenant
+// queue. It takes a token of its tenant's rate if there is one. Its slot time counts from now, and its length teaches nothing. A tenant
 // that is not known is taken in as one that was dropped: its run holds a slot
 // until it ends. It is [ErrDuplicate] when the request runs.
 func (q *Queue) Restore(r Request, now time.Time) error {
@@ -88,6 +90,7 @@ func (q *Queue) runOf(sequence uint64) (int32, bool) {
 func (q *Queue) start(t *tenant, handle int32, moment int64) {
 	it := q.items.at(handle)
 	t.settle(q.now, t.slope())
+	t.spend(q.now)
 	if !it.call {
 		s := q.sessions.at(it.session)
 		s.running++

@@ -29,7 +29,7 @@ import "time"
 // such runs end early their tenant's standing falls back, and it may pass the
 // newcomer for as long as the error weighed.)
 //
-// A tenant that was held (by its cap, a pause, a busy session) and not idle gets
+// A tenant that was held (by its cap, its rate, a pause, a busy session) and not idle gets
 // a grace: it may come back below the floor by a few times what the longest of
 // its runs in flight weigh. With none, a tenant whose cap is little above its
 // fair share would lose what it is owed each time it touches the cap, a quarter

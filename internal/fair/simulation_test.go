@@ -95,8 +95,11 @@ func (s *simulation) at(at time.Time, do func()) {
 // until lets things happen up to a moment, granting after each of them.
 func (s *simulation) until(end time.Time, observe func()) {
 	s.grant()
-	for len(s.pending) > 0 && !s.pending[0].at.After(end) {
-		next := heap.Pop(&s.pending).(happening)
+	for {
+		next, due := s.next(end)
+		if !due {
+			break
+		}
 		s.now = next.at
 		next.do()
 		s.grant()
@@ -108,6 +111,20 @@ func (s *simulation) until(end time.Time, observe func()) {
 	for _, c := range s.customers {
 		c.settle(end)
 	}
+}
+
+// next is what happens next up to a moment: something planned, or the queue
+// wakes by itself.
+func (s *simulation) next(end time.Time) (happening, bool) {
+	planned := len(s.pending) > 0 && !s.pending[0].at.After(end)
+	at, waits := s.queue.Wake(s.now)
+	if waits && !at.After(end) && (!planned || at.Before(s.pending[0].at)) {
+		return happening{at: at, do: func() {}}, true
+	}
+	if !planned {
+		return happening{}, false
+	}
+	return heap.Pop(&s.pending).(happening), true
 }
 
 func (s *simulation) grant() {

@@ -22,6 +22,13 @@ type Limits struct {
 	Weight int
 	// Paused tenants start nothing; what runs goes on.
 	Paused bool
+	// Rate is how many of its runs may start in a Period in the long run; 0 sets
+	// no limit, and then Burst and Period mean nothing.
+	Rate int
+	// Burst is how many may start at once after a quiet time.
+	Burst int
+	// Period is what Rate counts in: whole microseconds.
+	Period time.Duration
 }
 
 func (l Limits) validate() error {
@@ -32,7 +39,7 @@ func (l Limits) validate() error {
 	if l.Weight < 1 || l.Weight > MaxWeight {
 		faults = append(faults, fmt.Errorf("%w: weight is %d, want 1 to %d", ErrInvalidLimits, l.Weight, MaxWeight))
 	}
-	return errors.Join(faults...)
+	return errors.Join(append(faults, l.validateRate())...)
 }
 
 // tenant is a tenant's part of the queue.
@@ -51,6 +58,7 @@ type tenant struct {
 	ready heap[int32]
 
 	account
+	bucket bucket
 	// lane and place are where the contest has it; no lane while it does not contend.
 	lane  *lane
 	place int
@@ -76,6 +84,7 @@ func (q *Queue) SetTenant(id events.TenantID, limits Limits, now time.Time) erro
 			q.busyWeight += int64(limits.Weight - t.limits.Weight)
 		}
 	}
+	t.meter(&limits, q.now)
 	t.limits = limits
 	q.reconsider(t)
 	return nil
@@ -114,6 +123,7 @@ func (q *Queue) tenant(id events.TenantID) (*tenant, bool) {
 func (q *Queue) register(id events.TenantID, limits Limits) *tenant {
 	t := &tenant{id: events.TenantID(strings.Clone(string(id))), limits: limits, first: none}
 	t.since = q.now
+	t.bucket = bucket{parts: limits.full(), since: q.now, place: none}
 	if last := len(q.freeTenants) - 1; last >= 0 {
 		t.handle = q.freeTenants[last]
 		q.freeTenants = q.freeTenants[:last]
@@ -151,6 +161,9 @@ func (t *tenant) slope() slope {
 // changed: into the contest, to another place in it, out of it, or, dropped
 // and with nothing running, out of memory.
 func (q *Queue) reconsider(t *tenant) {
+	if t.limits.Rate > 0 || t.bucket.place != none {
+		q.await(t)
+	}
 	if !q.contends(t) {
 		if t.lane != nil {
 			q.contest.leave(t, q.now)

@@ -26,6 +26,8 @@ const (
 	MaxWeight          = 1_000
 	MaxServers         = 20
 	MaxInstructions    = 32 << 10
+	MaxRate            = 1_000_000
+	MaxBurst           = 1_000_000
 )
 
 // ErrInvalid occurs when a tenant breaks a rule; the text names the field.
@@ -44,6 +46,13 @@ type Tenant struct {
 	Concurrency int `json:"concurrency" yaml:"concurrency"`
 	// Weight is the tenant's share of slot-seconds beside other busy tenants. Defaults to 1.
 	Weight int `json:"weight" yaml:"weight"`
+	// Rate is how many runs may start in a RatePeriod in the long run; requests
+	// above it wait. 0 sets no limit.
+	Rate int `json:"rate,omitempty" yaml:"rate,omitempty"`
+	// RatePeriod is what Rate counts in. Defaults to a second, where there is a rate.
+	RatePeriod Period `json:"rate_period,omitempty" yaml:"rate_period,omitempty"`
+	// Burst is how many runs may start at once after a quiet time. Defaults to Rate.
+	Burst int `json:"burst,omitempty" yaml:"burst,omitempty"`
 	// Paused tenants start nothing; their requests wait.
 	Paused bool `json:"paused,omitempty" yaml:"paused,omitempty"`
 	// Instructions tell the agent who it works for and how.
@@ -76,6 +85,14 @@ func (t Tenant) WithDefaults() Tenant {
 	if t.Weight == 0 {
 		t.Weight = DefaultWeight
 	}
+	if t.Rate > 0 {
+		if t.RatePeriod == "" {
+			t.RatePeriod = PeriodSecond
+		}
+		if t.Burst == 0 {
+			t.Burst = t.Rate
+		}
+	}
 	t.Servers = slices.Clone(t.Servers)
 	t.Metadata = maps.Clone(t.Metadata)
 	return t
@@ -99,6 +116,7 @@ func (t Tenant) Validate() error {
 	if t.Weight < 1 || t.Weight > MaxWeight {
 		fault("weight is %d, want 1 to %d", t.Weight, MaxWeight)
 	}
+	faults = append(faults, t.validateRate())
 	if len(t.Servers) == 0 || len(t.Servers) > MaxServers {
 		fault("servers has %d entries, want 1 to %d", len(t.Servers), MaxServers)
 	}

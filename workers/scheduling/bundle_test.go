@@ -33,7 +33,9 @@ const (
 type testBundle struct {
 	bus      *bus.Bus
 	lease    *natskv.Lease
+	mu       sync.Mutex // of the two below
 	tenants  map[tenant.ID]tenant.Tenant
+	feeds    []chan tenant.Tenant
 	hints    scheduling.Hints
 	floor    *floor
 	logger   *slog.Logger
@@ -67,18 +69,40 @@ func (l leaseAdapter) Acquire(ctx context.Context, holder string) (scheduling.Te
 	return held, nil
 }
 
-// Watch implements scheduling.Tenants with tenants that do not change.
+// Watch implements scheduling.Tenants.
 func (b *testBundle) Watch(ctx context.Context, heard func(tenant.Tenant, bool)) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	feed := make(chan tenant.Tenant, 1024)
+	b.feeds = append(b.feeds, feed)
+	for _, customer := range b.tenants {
+		feed <- customer
+	}
 	go func() {
-		for _, customer := range b.tenants {
-			heard(customer, true)
+		for {
+			select {
+			case customer := <-feed:
+				heard(customer, true)
+			case <-ctx.Done():
+				return
+			}
 		}
 	}()
 	return nil
 }
 
 func (b *testBundle) tenant(id tenant.ID, concurrency, weight int) {
-	b.tenants[id] = tenant.Tenant{ID: id, Servers: []string{"stripe"}, Concurrency: concurrency, Weight: weight}.WithDefaults()
+	b.change(tenant.Tenant{ID: id, Servers: []string{"stripe"}, Concurrency: concurrency, Weight: weight}.WithDefaults())
+}
+
+// change tells the schedulers of a tenant, in the order of the calls.
+func (b *testBundle) change(customer tenant.Tenant) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.tenants[customer.ID] = customer
+	for _, feed := range b.feeds {
+		feed <- customer
+	}
 }
 
 // scheduler starts a scheduler; the test may stop it before its end.

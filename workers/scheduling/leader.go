@@ -214,7 +214,10 @@ func (l *leader) take(ctx context.Context, b batch) {
 func (l *leader) configure(ctx context.Context, c change) {
 	limits := unknownLimits
 	if c.live {
-		limits = fair.Limits{Concurrency: c.customer.Concurrency, Weight: c.customer.Weight, Paused: c.customer.Paused}
+		limits = fair.Limits{
+			Concurrency: c.customer.Concurrency, Weight: c.customer.Weight, Paused: c.customer.Paused,
+			Rate: c.customer.Rate, Burst: c.customer.Burst, Period: c.customer.RatePeriod.Duration(),
+		}
 	}
 	l.limit(ctx, c.customer.ID, limits)
 }
