@@ -42,6 +42,7 @@ type cli struct {
 	Tail       tailCommand       `cmd:"" help:"Print a tenant's session events, stored ones first."`
 	Usage      usageCommand      `cmd:"" help:"Print what a tenant used and owes."`
 	Dead       deadCommand       `cmd:"" help:"Show what was given up."`
+	Bench      benchCommand      `cmd:"" help:"Measure Feira on this machine, or on a broker of its own."`
 	Check      configCommand     `cmd:"" name:"config" help:"Check the configuration."`
 	Version    versionCommand    `cmd:"" help:"Print the version."`
 }

@@ -19,6 +19,7 @@ const (
 	// LayerSide holds workers, adapters and the sandbox, side by side: none of
 	// them imports another.
 	LayerSide
+	// LayerApp composes: the app, and the bench that measures the same parts.
 	LayerApp
 	LayerCommand
 	// LayerTest is compiled for tests alone and may import anything.
@@ -86,8 +87,9 @@ func layers() map[string]Layer {
 		"internal/console":  LayerSide,
 		"internal/sandbox":  LayerSide,
 
-		"internal/app": LayerApp,
-		"cmd/feira":    LayerCommand,
+		"internal/app":   LayerApp,
+		"internal/bench": LayerApp,
+		"cmd/feira":      LayerCommand,
 
 		"internal/testenv": LayerTest,
 		"internal/arch":    LayerTest,

@@ -132,6 +132,10 @@ func (b *Bus) direct(ctx context.Context, stream string, sequence uint64) (event
 	return events.Message{}, false, statusError(msg)
 }
 
+// answerDeleted is how the broker says that a message is deleted. Another
+// version may say it otherwise, and is read as JSON.
+const answerDeleted = `{"type":"io.nats.jetstream.api.v1.stream_msg_delete_response","success":true}`
+
 // leaderAnswer is the answer of the stream's leader to a read or a deletion.
 type leaderAnswer struct {
 	Error   *jetstream.APIError `json:"error"`
@@ -184,6 +188,11 @@ func (b *Bus) ask(ctx context.Context, subject string, query any) (leaderAnswer,
 	msg, err := b.nc.RequestWithContext(ctx, subject, body)
 	if err != nil {
 		return answer, err
+	}
+	// Each run ends in this answer, and reading it as JSON took a twentieth of
+	// what a run costs.
+	if string(msg.Data) == answerDeleted {
+		return leaderAnswer{Success: true}, nil
 	}
 	return answer, json.Unmarshal(msg.Data, &answer)
 }

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"runtime/pprof"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/feira-dev/feira/internal/bench"
+)
+
+// benchCommand is "feira bench".
+type benchCommand struct {
+	Requests   int           `help:"Requests that throughput and scale serve for one figure." default:"60000"`
+	Turns      int           `help:"Empty turns to run." default:"20000"`
+	Slots      int           `help:"Runs that may be going at one time." default:"128"`
+	Flood      int           `help:"Jobs of the noisy tenant." default:"20000"`
+	Window     time.Duration `help:"How long latency, fairness and the quiet tenant alone are measured." default:"6s"`
+	Tenants    int           `help:"Tenants of the scale." default:"20000"`
+	Queued     int           `help:"Requests of the scale that are queued." default:"200000"`
+	Full       bool          `help:"The scale of the design: 1 000 000 requests of 100 000 tenants."`
+	Patience   time.Duration `help:"Bound of each wait for something to be served." default:"2m"`
+	CPUProfile string        `name:"cpuprofile" help:"Write a CPU profile of the whole to this file." type:"path"`
+
+	All        benchNamed `cmd:"" default:"1" help:"Measure everything."`
+	Throughput benchNamed `cmd:"" help:"Grants and runs a second, beside raw consumption."`
+	Latency    benchNamed `cmd:"" help:"Publication to start in an idle pool."`
+	Fairness   benchNamed `cmd:"" help:"Shares of ten flooding tenants of weights 1 to 4."`
+	FloodBench benchNamed `cmd:"" name:"flood" help:"A quiet tenant beside a flood."`
+	Scale      benchNamed `cmd:"" help:"Many tenants and a long queue."`
+	Failover   benchNamed `cmd:"" help:"The death of the leading scheduler."`
+	TurnsBench benchNamed `cmd:"" name:"turns" help:"Empty turns end to end."`
+}
+
+// benchNamed is a bench that is chosen by its command's name alone.
+type benchNamed struct{}
+
+// Run measures what the command is named for.
+func (benchNamed) Run(i *invocation, words *kong.Context, command *benchCommand) error {
+	name := words.Selected().Name
+	var names []string
+	if name != "all" {
+		names = []string{name}
+	}
+	return command.measure(i, names, asked(words, "nats-url"))
+}
+
+// asked reports whether the flag stands on the command line itself: a broker
+// that the environment names is a world to serve, not one to measure in.
+func asked(words *kong.Context, flag string) bool {
+	return slices.ContainsFunc(words.Path, func(p *kong.Path) bool { return p.Flag != nil && p.Flag.Name == flag })
+}
+
+func (c *benchCommand) measure(i *invocation, names []string, outer bool) (err error) {
+	if c.CPUProfile != "" {
+		stop, err := profile(c.CPUProfile)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, stop()) }()
+	}
+	report, err := bench.Run(i.ctx, c.config(i, outer), names...)
+	if err != nil {
+		return err
+	}
+	return i.show(report, func(w io.Writer) { explain(w, report) })
+}
+
+func (c *benchCommand) config(i *invocation, outer bool) bench.Config {
+	config := bench.Config{
+		Requests: c.Requests, Turns: c.Turns, Slots: c.Slots, Flood: c.Flood, Window: c.Window,
+		Tenants: c.Tenants, Queued: c.Queued, Patience: c.Patience, Logger: i.tel.Logger(),
+		Progress: func(text string) { say(i.err, "%s", text) },
+	}
+	if c.Full {
+		config.Tenants, config.Queued = 100_000, 1_000_000
+	}
+	if outer {
+		nats := i.cfg.NATS
+		config.URL, config.User, config.Password, config.CredsFile = nats.URL, nats.User, nats.Password.Reveal(), nats.Credentials
+	}
+	return config
+}
+
+// profile begins a CPU profile and returns how to end it.
+func profile(path string) (stop func() error, err error) {
+	file, err := os.Create(path) //nolint:gosec // the path is the caller's own
+	if err != nil {
+		return nil, fmt.Errorf("opening the profile: %w", err)
+	}
+	if err := pprof.StartCPUProfile(file); err != nil {
+		return nil, errors.Join(fmt.Errorf("starting the profile: %w", err), file.Close())
+	}
+	return func() error {
+		pprof.StopCPUProfile()
+		return file.Close()
+	}, nil
+}
+
+// explain prints the report as people read it, a figure in a line, by the
+// names that it has in JSON.
+func explain(w io.Writer, report bench.Report) {
+	syncs := "not known"
+	if report.SyncAlways != nil {
+		syncs = strconv.FormatBool(*report.SyncAlways)
+	}
+	say(w, "broker\t%s, every write synced: %s", report.Broker, syncs)
+	data, err := json.Marshal(report)
+	if err != nil {
+		return
+	}
+	var groups map[string]json.RawMessage
+	if json.Unmarshal(data, &groups) != nil {
+		return
+	}
+	for _, name := range bench.Names() {
+		var figures map[string]float64
+		if json.Unmarshal(groups[name], &figures) != nil {
+			continue
+		}
+		for _, figure := range slices.Sorted(maps.Keys(figures)) {
+			say(w, "%s\t%s\t%g", name, figure, figures[figure])
+		}
+	}
+}

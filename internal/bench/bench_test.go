@@ -1,0 +1,218 @@
+package bench_test
+
+import (
+	"encoding/json"
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/feira-dev/feira/events"
+	"github.com/feira-dev/feira/internal/bench"
+	"github.com/feira-dev/feira/internal/bus"
+	"github.com/feira-dev/feira/internal/testenv"
+)
+
+// tiny is a configuration whose every bench takes a second or two.
+func tiny() bench.Config {
+	return bench.Config{
+		Requests: 400, Turns: 100, Slots: 16, Flood: 300, Window: 300 * time.Millisecond,
+		Tenants: 150, Queued: 450, Logger: slog.New(slog.DiscardHandler),
+	}
+}
+
+// Figures of time are never held to anything here: they are the machine's.
+func TestEachBenchMeasures(t *testing.T) {
+	t.Parallel()
+	for name, check := range map[string]func(t *testing.T, report bench.Report){
+		"throughput": func(t *testing.T, report bench.Report) {
+			t.Helper()
+			require.Equal(t, 400, report.Throughput.Requests)
+			require.Positive(t, report.Throughput.GrantsPerSecond)
+			require.Positive(t, report.Throughput.RunsPerSecond)
+			require.Positive(t, report.Throughput.RawPerSecond)
+			require.Positive(t, report.Throughput.Ratio)
+		},
+		"latency": func(t *testing.T, report bench.Report) {
+			t.Helper()
+			require.Equal(t, 60, report.Latency.Samples, "every request is a sample")
+			require.Positive(t, report.Latency.P50)
+			require.LessOrEqual(t, report.Latency.P50, report.Latency.P99)
+			require.LessOrEqual(t, report.Latency.P99, report.Latency.P999)
+		},
+		"fairness": func(t *testing.T, report bench.Report) {
+			t.Helper()
+			require.Positive(t, report.Fairness.Runs)
+			require.Positive(t, report.Fairness.Jain)
+			require.LessOrEqual(t, report.Fairness.Jain, 1.0)
+			require.LessOrEqual(t, report.Fairness.Utilisation, 1.0)
+		},
+		"flood": func(t *testing.T, report bench.Report) {
+			t.Helper()
+			require.Equal(t, 300, report.Flood.Jobs)
+			require.Equal(t, 15, report.Flood.AloneSamples)
+			require.Positive(t, report.Flood.FloodSamples)
+		},
+		"scale": func(t *testing.T, report bench.Report) {
+			t.Helper()
+			require.Equal(t, 150, report.Scale.Tenants)
+			require.Equal(t, 450, report.Scale.Queued)
+			require.Positive(t, report.Scale.RunsRatio)
+			require.Positive(t, report.Scale.RebuildSeconds)
+		},
+		"failover": func(t *testing.T, report bench.Report) {
+			t.Helper()
+			require.Zero(t, report.Failover.Lost)
+			require.Zero(t, report.Failover.Duplicated)
+			require.Zero(t, report.Failover.OverGrants)
+			require.Positive(t, report.Failover.Seconds)
+		},
+		"turns": func(t *testing.T, report bench.Report) {
+			t.Helper()
+			require.Equal(t, 100, report.Turns.Turns)
+			require.InEpsilon(t, 3.1, report.Turns.AppendsPerSecond/report.Turns.TurnsPerSecond, 0.001, "three facts a turn, and one a session of ten turns")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			report, err := bench.Run(t.Context(), tiny(), name)
+			require.NoError(t, err)
+			require.Equal(t, "embedded", report.Broker)
+			require.False(t, *report.SyncAlways)
+			check(t, report)
+			require.Equal(t, []string{name}, measured(t, report), "nothing else is in the report")
+		})
+	}
+}
+
+// measured lists the benches in the report as its readers see it.
+func measured(t *testing.T, report bench.Report) []string {
+	t.Helper()
+	data, err := json.Marshal(report)
+	require.NoError(t, err)
+	var groups map[string]json.RawMessage
+	require.NoError(t, json.Unmarshal(data, &groups))
+	var found []string
+	for _, name := range bench.Names() {
+		if _, ok := groups[name]; ok {
+			found = append(found, name)
+		}
+	}
+	return found
+}
+
+// The names are a contract with whoever reads the JSON.
+func TestReportHasTheDesignsNames(t *testing.T) {
+	t.Parallel()
+	data, err := json.Marshal(bench.Report{
+		Throughput: &bench.Throughput{}, Latency: &bench.Latency{}, Fairness: &bench.Fairness{}, Flood: &bench.Flood{},
+		Scale: &bench.Scale{}, Failover: &bench.Failover{}, Turns: &bench.Turns{},
+	})
+	require.NoError(t, err)
+	var groups map[string]any
+	require.NoError(t, json.Unmarshal(data, &groups))
+	for name, figures := range map[string][]string{
+		"throughput": {"grants_per_second", "runs_per_second", "raw_per_second", "ratio"},
+		"latency":    {"p50_ms", "p99_ms", "p999_ms"},
+		"fairness":   {"jain_index", "max_share_error"},
+		"flood":      {"alone_p99_ms", "flood_p99_ms"},
+		"scale":      {"tenants", "queued", "runs_per_second_ratio", "rebuild_seconds", "bytes_per_queued"},
+		"failover":   {"seconds_to_next_grant", "over_grants", "lost", "duplicated"},
+		"turns":      {"turns_per_second", "log_appends_per_second"},
+	} {
+		for _, figure := range figures {
+			require.Contains(t, groups[name], figure, name)
+		}
+	}
+}
+
+func outer(t *testing.T) (bench.Config, *bus.Bus) {
+	t.Helper()
+	server := testenv.NATS(t)
+	config := tiny()
+	config.URL, config.User, config.Password = server.URL, server.User, server.Password
+	b, err := bus.Connect(t.Context(), bus.Config{URL: server.URL, User: server.User, Password: server.Password, Logger: config.Logger})
+	require.NoError(t, err)
+	t.Cleanup(b.Close)
+	return config, b
+}
+
+func TestOuterBrokerIsLeftEmpty(t *testing.T) {
+	t.Parallel()
+	config, b := outer(t)
+	report, err := bench.Run(t.Context(), config, "fairness")
+	require.NoError(t, err)
+	require.Equal(t, "outer", report.Broker)
+	require.Nil(t, report.SyncAlways, "nobody knows")
+	places, err := b.Runs().Places(t.Context())
+	require.NoError(t, err)
+	require.Empty(t, places)
+	// An empty broker is one that may be measured again.
+	_, err = bench.Run(t.Context(), config, "latency")
+	require.NoError(t, err)
+}
+
+func TestBrokerInUseIsRefused(t *testing.T) {
+	t.Parallel()
+	for name, use := range map[string]func(t *testing.T, b *bus.Bus){
+		"requests": func(t *testing.T, b *bus.Bus) {
+			t.Helper()
+			message, err := events.NewRequest(events.RequestParams{Tenant: "tenant_acme"}, events.Request{Message: "hello"})
+			require.NoError(t, err)
+			_, err = b.Requests().Publish(t.Context(), message)
+			require.NoError(t, err)
+		},
+		"workers": func(t *testing.T, b *bus.Bus) {
+			t.Helper()
+			done := make(chan struct{})
+			var saying sync.WaitGroup
+			saying.Go(func() {
+				ticker := time.NewTicker(50 * time.Millisecond)
+				defer ticker.Stop()
+				for {
+					_ = b.Hints().Announce(events.WorkerAnnounced{ID: "other", Slots: 1})
+					select {
+					case <-ticker.C:
+					case <-done:
+						return
+					}
+				}
+			})
+			t.Cleanup(func() { close(done); saying.Wait() })
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			config, b := outer(t)
+			_, err := b.Provision(t.Context(), bus.Topology{})
+			require.NoError(t, err)
+			use(t, b)
+			_, err = bench.Run(t.Context(), config, "turns")
+			require.ErrorIs(t, err, bench.ErrInUse)
+		})
+	}
+}
+
+func TestWhatIsWrongIsNamed(t *testing.T) {
+	t.Parallel()
+	config := tiny()
+	_, err := bench.Run(t.Context(), config, "speed")
+	require.ErrorIs(t, err, bench.ErrUnknown)
+	config.Slots, config.Queued, config.Tenants, config.Logger = -1, 1, 2, nil
+	_, err = bench.Run(t.Context(), config)
+	require.ErrorIs(t, err, bench.ErrConfig)
+	for _, field := range []string{"slots", "queued", "logger"} {
+		require.ErrorContains(t, err, field)
+	}
+}
+
+// What is not served in time is an error, not a figure.
+func TestUnservedIsAnError(t *testing.T) {
+	t.Parallel()
+	config := tiny()
+	config.Patience = time.Microsecond
+	_, err := bench.Run(t.Context(), config, "turns")
+	require.ErrorIs(t, err, bench.ErrUnserved)
+}

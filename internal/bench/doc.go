@@ -1,0 +1,13 @@
+// Package bench measures Feira as it is: real streams on a real broker, the
+// real scheduler, pool and worker, joined as internal/app joins them.
+//
+// It owns the worlds that are measured in and the arithmetic of the figures.
+// It promises that each bench begins in an empty world and is bounded in time
+// and count, that a bench whose requests are not all served fails instead of
+// giving a figure, and that ratios are of one run on one broker. It measures
+// publisher, broker and workers in one process, so figures are those of the
+// whole on this machine and not of a part alone. Runs that came twice or over a
+// cap are counted by failover only.
+//
+// It does not judge: what is to be reached stands in the design.
+package bench

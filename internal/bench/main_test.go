@@ -1,0 +1,9 @@
+package bench_test
+
+import (
+	"testing"
+
+	"github.com/feira-dev/feira/internal/testenv"
+)
+
+func TestMain(m *testing.M) { testenv.Main(m) }
