@@ -194,19 +194,24 @@ func TestAWeightReachesARunningLeader(t *testing.T) {
 	c.scheduler(t, "leader")
 	hears(t, c.heard, "index is built")
 	c.barrier(t, c.heard)
-	c.pool(t, "w1", 1)
-	require.Zero(t, c.runs(t, "tenant_acme"))
-	// One run takes the only slot, so that all others wait together.
-	c.ask(t, "tenant_filler", 1)
-	require.Eventually(t, func() bool { return c.outstanding(t, "tenant_filler") == 1 }, patience, pace)
-	c.ask(t, "tenant_acme", 20)
-	c.ask(t, "tenant_other", 20)
+	c.pool(t, "w1", 16)
+	// All fall due at one moment, with the leader knowing all of them by then:
+	// else those that it hears of first would take the slots.
+	due := time.Now().Add(5 * time.Second)
+	for range 20 {
+		for _, id := range []tenant.ID{"tenant_acme", "tenant_other"} {
+			c.pending++
+			c.publish(t, events.RequestParams{Tenant: id, Kind: events.KindCall, NotBefore: due})
+		}
+	}
 	c.set(t, tenant.Tenant{ID: "tenant_acme", Concurrency: 50, Weight: 3})
-	c.pool(t, "w2", 16)
+	require.Zero(t, c.runs(t, "tenant_acme"))
+	require.True(t, time.Now().Before(due), "the machine is too slow for this test")
 	require.Eventually(t, func() bool {
 		return c.outstanding(t, "tenant_acme")+c.outstanding(t, "tenant_other") == 16
 	}, patience, pace)
-	require.Equal(t, 12, c.outstanding(t, "tenant_acme"), "three quarters of 16 slots")
+	acme := c.outstanding(t, "tenant_acme")
 	close(c.hold)
+	require.Equal(t, 12, acme, "three quarters of 16 slots")
 	c.requireServed(t, c.pending+c.probes)
 }
