@@ -62,10 +62,8 @@ func (b *Batches) run(fetch, work context.Context, ready func()) error {
 		if len(batch.messages) == 0 {
 			continue
 		}
-		if fetch.Err() != nil {
-			b.giveBack(work, batch)
-			break
-		}
+		// Also after a soft stop: a batch in hand is work begun, and one given back
+		// comes again only after its lease when the broker stops too.
 		b.work(fetch, work, batch, lease)
 	}
 	return nil
