@@ -56,6 +56,19 @@ func setup(t *testing.T) *testBundle {
 	}
 }
 
+// holdModel makes the model's next reply wait: asked is closed when it is asked
+// for, and closing answer lets it come.
+func (b *testBundle) holdModel() (asked, answer chan struct{}) {
+	asked, answer = make(chan struct{}), make(chan struct{})
+	quick := b.model
+	b.model = func(ctx context.Context, prompt agent.Prompt) (agent.Reply, error) {
+		close(asked)
+		<-answer
+		return quick(ctx, prompt)
+	}
+	return asked, answer
+}
+
 func (b *testBundle) Reply(ctx context.Context, prompt agent.Prompt, _ func(string)) (agent.Reply, error) {
 	return b.model(ctx, prompt)
 }

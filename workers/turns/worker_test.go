@@ -130,13 +130,8 @@ func TestStaleWorkerIsFenced(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	run := b.ask(t, "ses_1", "req_1", "hello")
-	asked, answer := make(chan struct{}), make(chan struct{})
 	quick := b.model
-	b.model = func(ctx context.Context, prompt agent.Prompt) (agent.Reply, error) {
-		close(asked)
-		<-answer
-		return quick(ctx, prompt)
-	}
+	asked, answer := b.holdModel()
 	slow, first := b.worker(t, "w1"), make(chan error, 1)
 	go func() { first <- slow.Handle(t.Context(), run, 1) }()
 	<-asked
@@ -193,13 +188,7 @@ func TestRunOfARequestThatWasEndedIsDone(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	run := b.ask(t, "ses_1", "req_1", "hello")
-	asked, answer := make(chan struct{}), make(chan struct{})
-	quick := b.model
-	b.model = func(ctx context.Context, prompt agent.Prompt) (agent.Reply, error) {
-		close(asked)
-		<-answer
-		return quick(ctx, prompt)
-	}
+	asked, answer := b.holdModel()
 	worker, handled := b.worker(t, "w1"), make(chan error, 1)
 	go func() { handled <- worker.Handle(t.Context(), run, 1) }()
 	<-asked
@@ -220,13 +209,7 @@ func TestCallRunsBesideATurn(t *testing.T) {
 	turn := b.ask(t, "ses_1", "req_1", "hello")
 	call := b.publish(t, events.RequestsSubject(acme),
 		events.Header{events.HeaderSession: {"ses_1"}, events.HeaderKind: {"call"}, events.HeaderID: {"req_2"}}, []byte(`{"tool":"stripe__retrieve_balance"}`))
-	asked, answer := make(chan struct{}), make(chan struct{})
-	quick := b.model
-	b.model = func(ctx context.Context, prompt agent.Prompt) (agent.Reply, error) {
-		close(asked)
-		<-answer
-		return quick(ctx, prompt)
-	}
+	asked, answer := b.holdModel()
 	worker, first := b.worker(t, "w1"), make(chan error, 1)
 	go func() { first <- worker.Handle(t.Context(), turn, 1) }()
 	<-asked
