@@ -74,9 +74,8 @@ func channels() []channel {
 			messages:    []string{"control"},
 		},
 		{
-			name: "done", address: events.DoneSubject(tenant), action: "send",
-			description: "Hints that a run has left its stream.",
-			messages:    []string{"run_ended"},
+			name: "done", address: "feira.done." + string(tenant) + ".{sequence}.{outcome}", action: "send",
+			description: "Hints that the run of a request has left its stream, served or released. They have no body.",
 		},
 		{
 			name: "workers", address: events.WorkerSubject("{worker}"), action: "send",
@@ -161,7 +160,7 @@ func messageNodes() yaml.MapSlice {
 			{Key: "headers", Value: ref("./headers/run.schema.json")},
 		}},
 	)
-	for _, name := range []string{"control", "run_ended", "worker_announced"} {
+	for _, name := range []string{"control", "worker_announced"} {
 		nodes = append(nodes, yaml.MapItem{Key: name, Value: yaml.MapSlice{
 			{Key: "name", Value: name},
 			{Key: "payload", Value: ref("./messages/" + name + ".schema.json")},
@@ -179,6 +178,8 @@ func parametersOf(address string) yaml.MapSlice {
 		"provider": "Who sent the webhook.",
 		"stream":   "Where the message was when it was given up.",
 		"worker":   "Who speaks.",
+		"sequence": "The request's place in its stream.",
+		"outcome":  "served, or released when the request wants another run.",
 	}
 	var parameters yaml.MapSlice
 	for _, match := range regexp.MustCompile(`\{([a-z_]+)\}`).FindAllStringSubmatch(address, -1) {

@@ -138,9 +138,6 @@ func TestExamplesOfMessagesRoundTrip(t *testing.T) {
 	for _, example := range found["control"] {
 		requireHint(t, example, &events.Control{})
 	}
-	for _, example := range found["run_ended"] {
-		requireHint(t, example, &events.RunEnded{})
-	}
 	for _, example := range found["worker_announced"] {
 		requireHint(t, example, &events.WorkerAnnounced{})
 	}

@@ -8,13 +8,6 @@ type WorkerAnnounced struct {
 	Busy  int    `json:"busy"`
 }
 
-// RunEnded is the hint that a run has left RUNS (core NATS).
-type RunEnded struct {
-	Sequence uint64 `json:"sequence"`
-	// Released is set when the request was not finished and wants a new grant.
-	Released bool `json:"released,omitempty"`
-}
-
 // Control is an order to a running session (core NATS).
 type Control struct {
 	Action  ControlAction `json:"action"`

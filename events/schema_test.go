@@ -24,7 +24,6 @@ func messages() map[string]any {
 	return map[string]any{
 		"request":          events.Request{},
 		"worker_announced": events.WorkerAnnounced{},
-		"run_ended":        events.RunEnded{},
 		"control":          events.Control{},
 	}
 }

@@ -82,7 +82,7 @@ const (
 	SubjectAllWebhooks = root + ".webhooks.*.*"
 	SubjectAllDead     = root + ".dead.*.*"
 	SubjectAllFeeds    = root + ".feed.*.*"
-	SubjectAllDone     = root + ".done.*"
+	SubjectAllDone     = root + ".done.*.*.*"
 	SubjectAllWorkers  = root + ".workers.*"
 	SubjectAllControl  = root + ".control.*.*"
 	// FeedSource and FeedTarget are the republication of SESSIONS after storing.
@@ -131,9 +131,6 @@ func DeadSubject(tenant TenantID, stream string) string {
 
 // TenantDeadSubject takes in all dead letters of a tenant; of all tenants when empty.
 func TenantDeadSubject(tenant TenantID) string { return root + ".dead." + orAny(string(tenant)) + ".*" }
-
-// DoneSubject carries hints that a run of the tenant has ended (core NATS).
-func DoneSubject(tenant TenantID) string { return root + ".done." + string(tenant) }
 
 // WorkerSubject carries one worker's announcements (core NATS).
 func WorkerSubject(id string) string { return root + ".workers." + id }

@@ -27,7 +27,7 @@ func TestSubjectsArePinned(t *testing.T) {
 		events.DeadSubject(events.IllegalTenant, "REQUESTS"):    "feira.dead._illegal.REQUESTS",
 		events.TenantDeadSubject("acme"):                        "feira.dead.acme.*",
 		events.TenantDeadSubject(""):                            "feira.dead.*.*",
-		events.DoneSubject("acme"):                              "feira.done.acme",
+		events.RunEnded{Tenant: "acme", Sequence: 7}.Subject():  "feira.done.acme.7.served",
 		events.WorkerSubject("w1"):                              "feira.workers.w1",
 		events.ControlSubject("acme", "s1"):                     "feira.control.acme.s1",
 		strings.Join(events.Streams(), " "):                     "REQUESTS RUNS SESSIONS USAGE WEBHOOKS DEAD",

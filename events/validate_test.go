@@ -23,7 +23,7 @@ func TestValidateNamesThePlace(t *testing.T) {
 		{"null is no list", "feira.session.opened.v1", `{"servers":null,"environment":"live"}`, []string{"/servers: got null, want array"}},
 		{"within a list", "feira.session.opened.v1", `{"servers":["a",1],"environment":"live"}`, []string{"/servers/1: got number, want string"}},
 		{"within a definition", "feira.turn.started.v1", `{"request_sequence":1,"kind":"call","attempt":1,"worker":"w","call":{"tool":"t","arguments":"x"}}`, []string{"/call/arguments: got string, want object"}},
-		{"negative sequence", "run_ended", `{"sequence":-1}`, []string{"/sequence: minimum"}},
+		{"negative sequence", "feira.turn.completed.v1", `{"request_sequence":-1,"status":"failed"}`, []string{"/request_sequence: minimum"}},
 		{"date", "feira.approval.requested.v1", `{"approval_id":"a","iteration":1,"tool_calls":[],"reason":"r","expires_at":"tomorrow"}`, []string{"/expires_at: is no date-time"}},
 		{"base64", "feira.letter.died.v1", `{"stream":"S","sequence":1,"subject":"s","reason":"r","detail":"d","data":"***","size":3,"deliveries":0}`, []string{"/data: is no base64"}},
 		{"several", "worker_announced", `{"id":1}`, []string{"/busy: is missing", "/id: got number", "/slots: is missing"}},

@@ -84,7 +84,7 @@ func failover(ctx context.Context, w *world, report *Report) error {
 	if err != nil {
 		return err
 	}
-	err = w.pool(ctx, b, failSlots, counting(watched(b, seen, served), quarter))
+	err = w.pool(ctx, b, failSlots, counting(watched(seen, served), quarter))
 	if err != nil {
 		return err
 	}
@@ -124,13 +124,10 @@ func (w *witness) sum() *Failover {
 	return result
 }
 
-func watched(b *bus.Bus, seen *witness, served *tally) bus.RunHandler {
+func watched(seen *witness, served *tally) bus.RunHandler {
 	return func(ctx context.Context, run events.Run, _ int) error {
 		seen.enter(run)
 		if err := work(ctx, failJob); err != nil {
-			return err
-		}
-		if err := b.Requests().Remove(context.WithoutCancel(ctx), run.Sequence); err != nil {
 			return err
 		}
 		seen.leave(run)

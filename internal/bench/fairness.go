@@ -65,7 +65,7 @@ func fairness(ctx context.Context, w *world, report *Report) error {
 	if err != nil {
 		return err
 	}
-	err = w.pool(ctx, b, fairSlots, job(b, served, func(ctx context.Context, run events.Run) error {
+	err = w.pool(ctx, b, fairSlots, job(served, func(ctx context.Context, run events.Run) error {
 		from := time.Since(board.begun)
 		if from > board.to {
 			return nil

@@ -35,8 +35,8 @@ func flood(ctx context.Context, w *world, report *Report) error {
 	if err != nil {
 		return err
 	}
-	loud := job(b, drained, func(context.Context, events.Run) error { return nil })
-	soft := job(b, calm, func(ctx context.Context, _ events.Run) error { return work(ctx, quietJob) })
+	loud := job(drained, func(context.Context, events.Run) error { return nil })
+	soft := job(calm, func(ctx context.Context, _ events.Run) error { return work(ctx, quietJob) })
 	err = w.pool(ctx, b, w.config.Slots, func(ctx context.Context, run events.Run, deliveries int) error {
 		if run.Tenant == noisy {
 			return loud(ctx, run, deliveries)

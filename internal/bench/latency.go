@@ -27,7 +27,7 @@ func latency(ctx context.Context, w *world, report *Report) error {
 	if err != nil {
 		return err
 	}
-	err = w.pool(ctx, b, w.config.Slots, job(b, served, func(_ context.Context, run events.Run) error {
+	err = w.pool(ctx, b, w.config.Slots, job(served, func(_ context.Context, run events.Run) error {
 		if !measured.started(run) {
 			warm.started(run)
 		}

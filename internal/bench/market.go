@@ -155,14 +155,10 @@ func (w *world) announce(ctx context.Context, b *bus.Bus, slots int, busy func()
 	}))
 }
 
-// job is a handler whose work is done by do; it removes the request, as the
-// worker does, and then tells the tally.
-func job(b *bus.Bus, served *tally, do func(ctx context.Context, run events.Run) error) bus.RunHandler {
+// job is a handler whose work is done by do, and which tells the tally.
+func job(served *tally, do func(ctx context.Context, run events.Run) error) bus.RunHandler {
 	return func(ctx context.Context, run events.Run, _ int) error {
 		if err := do(ctx, run); err != nil {
-			return err
-		}
-		if err := b.Requests().Remove(context.WithoutCancel(ctx), run.Sequence); err != nil {
 			return err
 		}
 		served.add(1)

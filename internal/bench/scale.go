@@ -68,7 +68,7 @@ func (w *world) serveQueue(ctx context.Context, tenants int, indexed func(*candi
 		return err
 	}
 	first, rest := newTally(max(warm, 1)), newTally(n)
-	if err := w.pool(ctx, b, w.config.Slots, counting(job(b, rest, fetching(b)), first)); err != nil {
+	if err := w.pool(ctx, b, w.config.Slots, counting(job(rest, fetching(b)), first)); err != nil {
 		return err
 	}
 	started, err := w.wait(ctx, first)

@@ -129,7 +129,7 @@ func tell(hints *bus.Hints, batch []events.Message) error {
 		if err != nil {
 			return err
 		}
-		if err := hints.RunEnded(run.Tenant, events.RunEnded{Sequence: run.Sequence}); err != nil {
+		if err := hints.RunEnded(events.RunEnded{Tenant: run.Tenant, Sequence: run.Sequence}); err != nil {
 			return err
 		}
 	}
@@ -181,7 +181,7 @@ func (w *world) runs(ctx context.Context, n int) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	if err := w.pool(ctx, b, w.config.Slots, job(b, served, fetching(b))); err != nil {
+	if err := w.pool(ctx, b, w.config.Slots, job(served, fetching(b))); err != nil {
 		return 0, err
 	}
 	took, err := w.wait(ctx, served)

@@ -19,14 +19,8 @@ const (
 
 // confirm says a word about a delivery and returns when the broker has heard.
 func (b *Bus) confirm(ctx context.Context, ackSubject, word string) error {
-	ctx, cancel := b.bounded(ctx)
-	defer cancel()
-	msg, err := b.nc.RequestWithContext(ctx, ackSubject, []byte(word))
-	if err != nil {
+	if _, err := b.exchange.ask(ctx, &nats.Msg{Subject: ackSubject, Data: []byte(word)}); err != nil {
 		return fmt.Errorf("saying %s: %w", word, err)
-	}
-	if said(msg.Header, headerStatus) == statusNoResponders {
-		return fmt.Errorf("saying %s: %w", word, nats.ErrNoResponders)
 	}
 	return nil
 }

@@ -78,7 +78,7 @@ func BenchmarkRuns(b *testing.B) {
 			}})
 			require.NoError(b, err)
 			ended, done := atomic.Int64{}, make(chan struct{})
-			require.NoError(b, opened.Hints().WatchRunEnded(b.Context(), func(events.TenantID, events.RunEnded) {
+			require.NoError(b, opened.Hints().WatchRunEnded(b.Context(), func(events.RunEnded) {
 				<-window
 				if ended.Add(1) == int64(b.N) {
 					close(done)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -16,13 +17,14 @@ const connectRetry = 250 * time.Millisecond
 
 // Bus is a connection to the broker. It is safe for concurrent use.
 type Bus struct {
-	config  Config
-	nc      *nats.Conn
-	js      jetstream.JetStream
-	closed  chan struct{} // closed with the connection
-	denials *denials
-	grants  *grants
-	usage   jetstream.JetStream
+	config   Config
+	nc       *nats.Conn
+	js       jetstream.JetStream
+	closed   chan struct{} // closed with the connection
+	exchange *exchange
+	grants   *grants
+	usage    jetstream.JetStream
+	keeping  sync.WaitGroup // of the exchange
 }
 
 // Connect returns when the connection stands; a broker that is not there yet
@@ -37,7 +39,7 @@ func Connect(ctx context.Context, config Config) (*Bus, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &Bus{config: config, closed: make(chan struct{}), denials: newDenials()}
+	b := &Bus{config: config, closed: make(chan struct{}), exchange: newExchange(config.Timeout)}
 	if err := b.dial(ctx); err != nil {
 		return nil, fmt.Errorf("connecting to %s: %w", config.URL, err)
 	}
@@ -55,16 +57,17 @@ func (b *Bus) Close() {
 		b.nc.Close()
 	}
 	<-b.closed
+	b.keeping.Wait()
 }
 
 func (b *Bus) open() error {
+	b.exchange.open(b.nc)
+	b.keeping.Go(func() { b.exchange.keep(b.closed) })
 	var err error
 	if b.js, err = jetstream.New(b.nc, jetstream.WithDefaultTimeout(b.config.Timeout)); err != nil {
 		return fmt.Errorf("opening JetStream: %w", err)
 	}
-	if b.grants, err = newGrants(b.nc, b.config.Timeout); err != nil {
-		return err
-	}
+	b.grants = &grants{exchange: b.exchange}
 	if b.usage, err = jetstream.New(b.nc, jetstream.WithPublishAsyncMaxPending(usagePending),
 		jetstream.WithPublishAsyncTimeout(b.config.Timeout)); err != nil {
 		return fmt.Errorf("opening JetStream for usage: %w", err)
@@ -120,7 +123,7 @@ func (b *Bus) options(ctx context.Context) []nats.Option {
 			if sub != nil {
 				subject = sub.Subject
 			}
-			b.denials.note(err)
+			b.exchange.deny(err)
 			logger.ErrorContext(ctx, "broker reports an error", slog.String("subject", subject), slog.Any("error", err))
 		}),
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -39,6 +40,11 @@ type directQuery struct {
 	Subject  string `json:"next_by_subj,omitempty"`
 	Batch    int    `json:"batch,omitempty"`
 	MaxBytes int    `json:"max_bytes,omitempty"`
+}
+
+// bySequence is the body of a query for one message.
+func bySequence(sequence uint64) []byte {
+	return append(strconv.AppendUint([]byte(`{"seq":`), sequence, 10), '}')
 }
 
 // scan hands every stored message of the subject from the sequence on to
@@ -115,11 +121,7 @@ func (b *Bus) page(ctx context.Context, stream string, query directQuery, visit 
 // direct reads one message from whichever replica answers; false when that
 // replica does not have it.
 func (b *Bus) direct(ctx context.Context, stream string, sequence uint64) (events.Message, bool, error) {
-	body, err := json.Marshal(directQuery{Sequence: sequence})
-	if err != nil {
-		return events.Message{}, false, err
-	}
-	msg, err := b.nc.RequestWithContext(ctx, apiDirectGet+stream, body)
+	msg, err := b.exchange.ask(ctx, &nats.Msg{Subject: apiDirectGet + stream, Data: bySequence(sequence)})
 	if err != nil {
 		return events.Message{}, false, err
 	}
@@ -132,14 +134,9 @@ func (b *Bus) direct(ctx context.Context, stream string, sequence uint64) (event
 	return events.Message{}, false, statusError(msg)
 }
 
-// answerDeleted is how the broker says that a message is deleted. Another
-// version may say it otherwise, and is read as JSON.
-const answerDeleted = `{"type":"io.nats.jetstream.api.v1.stream_msg_delete_response","success":true}`
-
-// leaderAnswer is the answer of the stream's leader to a read or a deletion.
+// leaderAnswer is the answer of the stream's leader to a read.
 type leaderAnswer struct {
 	Error   *jetstream.APIError `json:"error"`
-	Success bool                `json:"success"`
 	Message *struct {
 		Subject  string    `json:"subject"`
 		Sequence uint64    `json:"seq"`
@@ -151,9 +148,17 @@ type leaderAnswer struct {
 
 // leader reads one message from the stream's leader, whose word is final;
 // false when it is gone.
-func (b *Bus) leader(ctx context.Context, stream string, query any) (events.Message, bool, error) {
-	answer, err := b.ask(ctx, apiLeaderGet+stream, query)
+func (b *Bus) leader(ctx context.Context, stream string, query directQuery) (events.Message, bool, error) {
+	body, err := json.Marshal(query)
 	if err != nil {
+		return events.Message{}, false, err
+	}
+	msg, err := b.exchange.ask(ctx, &nats.Msg{Subject: apiLeaderGet + stream, Data: body})
+	if err != nil {
+		return events.Message{}, false, err
+	}
+	var answer leaderAnswer
+	if err := json.Unmarshal(msg.Data, &answer); err != nil {
 		return events.Message{}, false, err
 	}
 	if answer.Error != nil && answer.Error.ErrorCode == jetstream.JSErrCodeMessageNotFound {
@@ -177,24 +182,6 @@ func (b *Bus) leader(ctx context.Context, stream string, query any) (events.Mess
 		message.Header = ownHeader(header)
 	}
 	return message, true, nil
-}
-
-func (b *Bus) ask(ctx context.Context, subject string, query any) (leaderAnswer, error) {
-	var answer leaderAnswer
-	body, err := json.Marshal(query)
-	if err != nil {
-		return answer, err
-	}
-	msg, err := b.nc.RequestWithContext(ctx, subject, body)
-	if err != nil {
-		return answer, err
-	}
-	// Each run ends in this answer, and reading it as JSON took a twentieth of
-	// what a run costs.
-	if string(msg.Data) == answerDeleted {
-		return leaderAnswer{Success: true}, nil
-	}
-	return answer, json.Unmarshal(msg.Data, &answer)
 }
 
 func statusError(msg *nats.Msg) error {

@@ -25,8 +25,11 @@ func (h *Hints) Announce(worker events.WorkerAnnounced) error {
 }
 
 // RunEnded tells the scheduler that a run has left RUNS.
-func (h *Hints) RunEnded(tenant events.TenantID, ended events.RunEnded) error {
-	return h.tell(events.DoneSubject(tenant), ended)
+func (h *Hints) RunEnded(ended events.RunEnded) error {
+	if err := h.bus.nc.Publish(ended.Subject(), nil); err != nil {
+		return fmt.Errorf("publishing to %s: %w", ended.Subject(), err)
+	}
+	return nil
 }
 
 // Control gives an order to whoever runs the session.
@@ -46,11 +49,14 @@ func (h *Hints) WatchWorkers(ctx context.Context, hear func(events.WorkerAnnounc
 
 // WatchRunEnded hears of ended runs until ctx ends. It is active when it
 // returns.
-func (h *Hints) WatchRunEnded(ctx context.Context, hear func(events.TenantID, events.RunEnded)) error {
+func (h *Hints) WatchRunEnded(ctx context.Context, hear func(events.RunEnded)) error {
 	return h.bus.subscribe(ctx, events.SubjectAllDone, func(msg *nats.Msg) {
-		if ended, ok := heard[events.RunEnded](ctx, h.bus, msg); ok {
-			hear(events.TenantID(token(msg.Subject, 2)), ended)
+		ended, err := events.ParseRunEnded(msg.Subject)
+		if err != nil {
+			h.bus.unreadable(ctx, msg, err)
+			return
 		}
+		hear(ended)
 	})
 }
 
@@ -81,10 +87,14 @@ func token(subject string, i int) string { return strings.Split(subject, ".")[i]
 func heard[T any](ctx context.Context, b *Bus, msg *nats.Msg) (T, bool) {
 	var hint T
 	if err := json.Unmarshal(msg.Data, &hint); err != nil {
-		b.config.Logger.WarnContext(ctx, "hint cannot be read", slog.String("subject", msg.Subject), slog.Any("error", err))
+		b.unreadable(ctx, msg, err)
 		return hint, false
 	}
 	return hint, true
+}
+
+func (b *Bus) unreadable(ctx context.Context, msg *nats.Msg, err error) {
+	b.config.Logger.WarnContext(ctx, "hint cannot be read", slog.String("subject", msg.Subject), slog.Any("error", err))
 }
 
 // subscribe returns when the broker knows of the subscription, which lasts

@@ -24,14 +24,11 @@ func TestHintsAreHeardFromTheMomentOfTheWatch(t *testing.T) {
 	require.NoError(t, hints.Announce(want))
 	require.Equal(t, want, receive(t, workers, "a worker"), "what cannot be read is passed over")
 
-	type ended struct {
-		Tenant events.TenantID
-		Ended  events.RunEnded
-	}
-	ends := make(chan ended, 2)
-	require.NoError(t, hints.WatchRunEnded(ctx, func(id events.TenantID, e events.RunEnded) { ends <- ended{id, e} }))
-	require.NoError(t, hints.RunEnded(acme, events.RunEnded{Sequence: 7, Released: true}))
-	require.Equal(t, ended{acme, events.RunEnded{Sequence: 7, Released: true}}, receive(t, ends, "an ended run"))
+	ends := make(chan events.RunEnded, 2)
+	require.NoError(t, hints.WatchRunEnded(ctx, func(e events.RunEnded) { ends <- e }))
+	ended := events.RunEnded{Tenant: acme, Sequence: 7, Released: true}
+	require.NoError(t, hints.RunEnded(ended))
+	require.Equal(t, ended, receive(t, ends, "an ended run"))
 
 	type ordered struct {
 		Tenant  events.TenantID

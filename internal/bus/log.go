@@ -33,14 +33,14 @@ func (l *Log) Append(ctx context.Context, entry session.Entry) (uint64, error) {
 	}
 	message.Header.Set(jetstream.ExpectedStreamHeader, events.StreamSessions)
 	message.Header[jetstream.ExpectedLastSubjSeqHeader] = []string{strconv.FormatUint(entry.Last, 10)}
-	ack, err := l.bus.store(ctx, outbound(message))
+	sequence, err := l.bus.store(ctx, outbound(message))
 	switch {
 	case isStale(err):
 		return 0, fmt.Errorf("appending to %s after %d: %w: %w", subject, entry.Last, session.ErrConflict, err)
 	case err != nil:
 		return 0, fmt.Errorf("appending to %s: %w", subject, err)
 	}
-	return ack.Sequence, nil
+	return sequence, nil
 }
 
 // Read lists the session's events after the sequence, in order; none is no

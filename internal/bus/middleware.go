@@ -17,13 +17,13 @@ import (
 
 // settling runs the rest of the chain and does to the message what its error
 // says. To Watermill every message has gone well: verdicts are not its matter.
-// The one defer that frees slot, lease and context stands here.
+// The one defer that frees the slot stands here.
 func settling(s *settler) message.HandlerMiddleware {
 	return func(next message.HandlerFunc) message.HandlerFunc {
 		return func(msg *message.Message) ([]*message.Message, error) {
 			ctx := msg.Context()
 			d := deliveryOf(ctx)
-			defer d.release()
+			defer d.vacate()
 			_, err := next(msg)
 			s.settle(ctx, d, err)
 			return nil, nil

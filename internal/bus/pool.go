@@ -24,7 +24,10 @@ const routerPatience = math.MaxInt64
 //
 //	slot ─► pull ─► lease ─► settle ─► correlate ─► trace ─► recover ─► handler
 //	  ▲                        │
-//	  └──────── release ───────┘
+//	  └──────── vacate ────────┴─► remove the request ─► acknowledge ─► the scheduler hears
+//
+// A handler that returns nil has served the request: the pool removes it and
+// ends the run, in this order, while the slot already takes another.
 //
 // A soft stop asks for nothing more, lets the current pull run out, gives back
 // what it still brings, and lets running work end. A hard stop ends the
@@ -72,6 +75,7 @@ func (p *RunPool) run(fetch, work context.Context, ready func()) error {
 	defer close(stop)
 
 	settler := &settler{bus: p.bus, config: p.config}
+	defer settler.finish(work)
 	//nolint:contextcheck // the context of a run travels in Watermill's message
 	router, err := p.newRouter(settler, newSubscriber(p, work, subscription{puller: pulls, leases: kept, settler: settler}))
 	if err != nil {

@@ -62,7 +62,7 @@ func stop(t *testing.T, part lifecycle.Part) {
 func (b *bundle) ends(t *testing.T) <-chan events.RunEnded {
 	t.Helper()
 	ends := make(chan events.RunEnded, 10_000)
-	require.NoError(t, b.bus.Hints().WatchRunEnded(t.Context(), func(_ events.TenantID, e events.RunEnded) { ends <- e }))
+	require.NoError(t, b.bus.Hints().WatchRunEnded(t.Context(), func(e events.RunEnded) { ends <- e }))
 	return ends
 }
 
@@ -165,7 +165,7 @@ func TestPoolVerdicts(t *testing.T) {
 				require.Equal(t, 2, receive(t, calls, "the run again"))
 			}
 			if want.ended {
-				require.Equal(t, events.RunEnded{Sequence: 7, Released: want.released}, receive(t, ends, "the end"))
+				require.Equal(t, events.RunEnded{Tenant: acme, Sequence: 7, Released: want.released}, receive(t, ends, "the end"))
 			}
 			stop(t, pool)
 			require.Empty(t, calls)
@@ -182,6 +182,30 @@ func TestPoolVerdicts(t *testing.T) {
 				require.Equal(t, 1, died.Deliveries)
 			}
 		})
+	}
+}
+
+// The hint comes last: whoever hears that a run was served finds neither the
+// request nor the run, and of one that was released only the request.
+func TestPoolRemovesTheRequestThatWasServed(t *testing.T) {
+	t.Parallel()
+	b := setupPool(t)
+	ends := b.ends(t)
+	b.pool(t, 1, func(_ context.Context, run events.Run, _ int) error {
+		if run.Session == "later" {
+			return outcome.Release(errBoom)
+		}
+		return nil
+	})
+	for session, released := range map[events.SessionID]bool{"now": false, "later": true} {
+		sequence := publish(t, b.bus, request(t, acme, session, "hello"))
+		b.grant(t, turnRun(session, sequence))
+		want := events.RunEnded{Tenant: acme, Sequence: sequence, Released: released}
+		require.Equal(t, want, receive(t, ends, "the end"))
+		_, waits, err := b.bus.Requests().Read(t.Context(), sequence)
+		require.NoError(t, err)
+		require.Equal(t, released, waits)
+		require.Zero(t, b.count(t, events.StreamRuns))
 	}
 }
 
@@ -258,7 +282,7 @@ func TestPoolExtendsTheLeaseOfLongWork(t *testing.T) {
 		}
 	})
 	b.grant(t, turnRun("s1", 1))
-	require.Equal(t, events.RunEnded{Sequence: 1}, receive(t, ends, "the end"))
+	require.Equal(t, events.RunEnded{Tenant: acme, Sequence: 1}, receive(t, ends, "the end"))
 	require.EqualValues(t, 1, calls.Load(), "nobody else was given the run")
 }
 
@@ -393,7 +417,7 @@ func TestPoolHardStopReleasesRunningWork(t *testing.T) {
 	cancel()
 	require.Error(t, pool.Stop(ctx))
 	require.ErrorIs(t, receive(t, causes, "the end of the work"), outcome.ErrStopping)
-	require.Equal(t, events.RunEnded{Sequence: 1, Released: true}, receive(t, ends, "the release"))
+	require.Equal(t, events.RunEnded{Tenant: acme, Sequence: 1, Released: true}, receive(t, ends, "the release"))
 	require.Zero(t, b.count(t, events.StreamRuns))
 }
 

@@ -19,14 +19,14 @@ func (b *Bus) Requests() *Requests { return &Requests{bus: b} }
 // message above the broker's limits with events.ErrTooLarge, a subject that the
 // credentials do not permit with [ErrForbidden].
 func (r *Requests) Publish(ctx context.Context, message events.Message) (uint64, error) {
-	ack, err := r.bus.store(ctx, outbound(message))
+	sequence, err := r.bus.store(ctx, outbound(message))
 	switch {
 	case isSubjectFull(err):
 		return 0, r.full(ctx, message.Subject)
 	case err != nil:
 		return 0, fmt.Errorf("publishing to %s: %w", message.Subject, err)
 	}
-	return ack.Sequence, nil
+	return sequence, nil
 }
 
 // full names the tenant and, where the credentials permit to ask, the limit.
@@ -45,8 +45,6 @@ func (r *Requests) full(ctx context.Context, subject string) error {
 // Read returns the request at the sequence; false when it is certainly gone,
 // on the word of the stream's leader.
 func (r *Requests) Read(ctx context.Context, sequence uint64) (events.Message, bool, error) {
-	ctx, cancel := r.bus.bounded(ctx)
-	defer cancel()
 	message, found, err := r.bus.direct(ctx, events.StreamRequests, sequence)
 	if err == nil && !found {
 		message, found, err = r.bus.leader(ctx, events.StreamRequests, directQuery{Sequence: sequence})
@@ -55,35 +53,6 @@ func (r *Requests) Read(ctx context.Context, sequence uint64) (events.Message, b
 		return events.Message{}, false, fmt.Errorf("reading request %d: %w", sequence, err)
 	}
 	return message, found, nil
-}
-
-// Remove takes a request out; one that is gone already is no error.
-func (r *Requests) Remove(ctx context.Context, sequence uint64) error {
-	ctx, cancel := r.bus.bounded(ctx)
-	defer cancel()
-	answer, err := r.bus.ask(ctx, apiDelete+events.StreamRequests, deletion{Sequence: sequence, NoErase: true})
-	if err != nil {
-		return fmt.Errorf("removing request %d: %w", sequence, err)
-	}
-	if answer.Success {
-		return nil
-	}
-	_, found, err := r.bus.leader(ctx, events.StreamRequests, directQuery{Sequence: sequence})
-	switch {
-	case err != nil:
-		return fmt.Errorf("removing request %d: %w", sequence, err)
-	case found && answer.Error != nil:
-		return fmt.Errorf("removing request %d: %w", sequence, answer.Error)
-	case found:
-		return fmt.Errorf("removing request %d: %w", sequence, ErrUncertain)
-	}
-	return nil
-}
-
-// deletion does without overwriting the message on disk, which is slow.
-type deletion struct {
-	Sequence uint64 `json:"seq"`
-	NoErase  bool   `json:"no_erase"`
 }
 
 // Waiting reports whether the request is still there.

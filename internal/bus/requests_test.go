@@ -202,7 +202,7 @@ func TestWatchCatchesUpWithWhatIsRemovedMeanwhile(t *testing.T) {
 	b := setup(t)
 	const count = 6000 // more than the watch has the broker send ahead
 	for range count {
-		_, err := b.js.PublishAsync(events.RequestsSubject(acme), nil)
+		_, err := b.js.PublishAsync(events.RequestsSubject(acme), nil, jetstream.WithStallWait(patience))
 		require.NoError(t, err)
 	}
 	<-b.js.PublishAsyncComplete()

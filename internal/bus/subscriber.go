@@ -28,8 +28,8 @@ type runDelivery struct {
 	run events.Run
 	err error
 
-	// release ends the lease, frees the context and gives the slot back, once.
-	release func()
+	// vacate gives the slot back, release ends the lease and frees the context.
+	vacate, release func()
 }
 
 type deliveryKey struct{}
@@ -135,11 +135,11 @@ func (s *subscriber) begin(msg *nats.Msg, own *slot) *message.Message {
 	unhold := s.leases.hold(msg.Reply, cancel)
 	d := &runDelivery{
 		message: wire, ackSubject: msg.Reply, deliveries: int(min(place.NumDelivered, math.MaxInt32)),
-		release: sync.OnceFunc(func() {
+		vacate: own.release,
+		release: func() {
 			unhold()
 			cancel(nil)
-			own.release()
-		}),
+		},
 	}
 	d.run, d.err = events.ParseRun(wire)
 	ctx = context.WithValue(ctx, deliveryKey{}, d)
@@ -157,6 +157,6 @@ func (s *subscriber) pass(run *message.Message, stopping bool, out chan<- *messa
 		return
 	}
 	d := deliveryOf(run.Context())
-	defer d.release()
+	defer d.vacate()
 	s.settler.settle(run.Context(), d, outcome.Release(outcome.ErrStopping))
 }

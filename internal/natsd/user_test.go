@@ -129,7 +129,7 @@ func TestTenantMayPublishNothingElse(t *testing.T) {
 		events.FeedSubject(acme, "s1"),
 		events.UsageSubject(acme, "tokens"),
 		events.ControlSubject(acme, "s1"),
-		events.DoneSubject(acme),
+		events.RunEnded{Tenant: acme, Sequence: 7}.Subject(),
 		events.WorkerSubject("w1"),
 		"$KV." + events.BucketTenants + ".acme",
 		"$JS.API.INFO",

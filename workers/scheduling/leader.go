@@ -109,7 +109,7 @@ func (l *leader) run(ctx context.Context, end context.CancelCauseFunc, tenure Te
 }
 
 func (l *leader) listen(ctx context.Context) error {
-	err := l.cfg.Hints.WatchRunEnded(ctx, func(_ events.TenantID, ended events.RunEnded) {
+	err := l.cfg.Hints.WatchRunEnded(ctx, func(ended events.RunEnded) {
 		select {
 		case l.ended <- ended:
 		case <-ctx.Done():

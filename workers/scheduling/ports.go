@@ -49,7 +49,7 @@ type Runs interface {
 // returns and ends with ctx.
 type Hints interface {
 	WatchWorkers(ctx context.Context, heard func(events.WorkerAnnounced)) error
-	WatchRunEnded(ctx context.Context, heard func(events.TenantID, events.RunEnded)) error
+	WatchRunEnded(ctx context.Context, heard func(events.RunEnded)) error
 }
 
 // Tenants tells the tenants as configured: all of them first, then changes,

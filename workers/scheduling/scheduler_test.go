@@ -53,7 +53,7 @@ func TestRequestsAreServedOnceInOrderWithinCaps(t *testing.T) {
 // deaf hears no endings: every hint is lost.
 type deaf struct{ scheduling.Hints }
 
-func (deaf) WatchRunEnded(context.Context, func(events.TenantID, events.RunEnded)) error { return nil }
+func (deaf) WatchRunEnded(context.Context, func(events.RunEnded)) error { return nil }
 
 func TestLostHintsAreMadeUpForByReconciliation(t *testing.T) {
 	t.Parallel()

@@ -1,18 +1,19 @@
 // Package turns is the worker: it takes granted runs and brings each to its
 // end through the agent loop.
 //
-// It owns the steps of a run, from reading the request to removing it, the
+// It owns the steps of a run, from reading the request to its ending, the
 // journal that writes into the session's log behind the fence, and the
 // refusals of requests that cannot be run. It promises that every request it
 // is handed ends in exactly one turn.completed, that nothing is written for a
 // run which another worker has taken over, and that a run given back at a stop
 // goes on elsewhere from its last fact.
 //
-//	run ──► read request ──► fold session ──► turn.started ──► agent loop ──► turn.completed ──► remove request
+//	run ──► read request ──► fold session ──► turn.started ──► agent loop ──► turn.completed
 //	             │ gone: done      │ ended: remove, done          │ stopped: release
 //	             └ unfit: refuse (dead letter, turn.completed rejected)
 //
-// It does not decide what runs next, and it keeps nothing that the log does
+// It does not decide what runs next, it removes no request (whoever hands it a
+// run does, once it is served), and it keeps nothing that the log does
 // not hold: its cache of folded sessions is only a saving, and the fence makes
 // a stale entry harmless.
 package turns

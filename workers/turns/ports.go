@@ -13,8 +13,6 @@ import (
 type Requests interface {
 	// Read returns the request; false when it is certainly gone.
 	Read(ctx context.Context, sequence uint64) (events.Message, bool, error)
-	// Remove takes the request out; one that is gone already is no error.
-	Remove(ctx context.Context, sequence uint64) error
 }
 
 // Log is the log of sessions. Implementations are safe for concurrent use.

@@ -23,9 +23,9 @@ func refusalOf(err error) refusal {
 	return refusal{events.ReasonInvalidRequest, err.Error()}
 }
 
-// refuse ends a request that cannot be run: a dead letter, a turn.completed in
-// the session that the request named or that follows from its sequence, and
-// only then its removal.
+// refuse ends a request that cannot be run: a dead letter, and then a
+// turn.completed in the session that the request named or that follows from its
+// sequence.
 func (w *Worker) refuse(ctx context.Context, head events.RequestHead, message events.Message, why refusal) error {
 	w.cfg.Logger.WarnContext(ctx, "refusing a request", "tenant", head.Tenant, "sequence", head.Sequence, "reason", why.reason, "detail", why.detail)
 	if err := w.bury(ctx, head, message, why, 1); err != nil {
@@ -70,8 +70,8 @@ func (w *Worker) bury(ctx context.Context, head events.RequestHead, message even
 	return nil
 }
 
-// reject writes the ending, unless the log has one, and removes the request. A
-// log that cannot be folded is left as it is: the dead letter names the request.
+// reject writes the ending, unless the log has one. A log that cannot be folded
+// is left as it is: the dead letter names the request.
 func (w *Worker) reject(ctx context.Context, head events.RequestHead, status events.TurnStatus, why refusal) error {
 	state := session.New(head.Tenant, head.Session)
 	records, err := w.cfg.Log.Read(ctx, head.Tenant, head.Session, 0)
@@ -80,10 +80,10 @@ func (w *Worker) reject(ctx context.Context, head events.RequestHead, status eve
 	}
 	if err := state.ApplyAll(records); err != nil {
 		w.cfg.Logger.ErrorContext(ctx, "a session's log cannot be folded", "tenant", head.Tenant, "session", head.Session, "error", err)
-		return w.remove(ctx, head.Sequence)
+		return nil
 	}
 	if _, ended := state.Ended(head.ID); ended {
-		return w.remove(ctx, head.Sequence)
+		return nil
 	}
 	pages := w.journal(state, head)
 	if turn, ok := state.Turn(head.ID); ok {
@@ -93,5 +93,5 @@ func (w *Worker) reject(ctx context.Context, head events.RequestHead, status eve
 	if err := pages.Append(ctx, end); err != nil {
 		return fmt.Errorf("rejecting request %s: %w", head.ID, err)
 	}
-	return w.remove(ctx, head.Sequence)
+	return nil
 }

@@ -74,7 +74,8 @@ func New(cfg Config) (*Worker, error) {
 }
 
 // Handle brings one run to its end, or says by its error what is to become of
-// the run. Deliveries counts how often the broker has handed it out, from 1.
+// the run. When it returns nil the request is served, and whoever called is to
+// remove it. Deliveries counts how often the broker has handed it out, from 1.
 func (w *Worker) Handle(ctx context.Context, run events.Run, deliveries int) error {
 	if deliveries > events.MaxRunDeliveries {
 		return w.giveUp(ctx, run, deliveries)
@@ -132,7 +133,7 @@ func (w *Worker) serve(ctx context.Context, customer tenant.Tenant, o order) err
 	}
 	if _, ended := state.Ended(head.ID); ended {
 		w.cache.put(state)
-		return w.remove(ctx, head.Sequence)
+		return nil
 	}
 	if _, started := state.Turn(head.ID); !started && head.Expired(w.cfg.Now()) {
 		return w.reject(ctx, head, events.TurnExpired, refusal{events.ReasonExpired, "the request expired at " + head.Expires.UTC().Format(time.RFC3339)})
@@ -144,12 +145,12 @@ func (w *Worker) serve(ctx context.Context, customer tenant.Tenant, o order) err
 	case errors.Is(err, events.ErrTooLarge):
 		return w.refuse(ctx, head, o.message, refusalOf(err))
 	case errors.Is(err, errEnded):
-		return w.remove(ctx, head.Sequence)
+		return nil
 	default:
 		return err // the state may be behind the log: it is not kept
 	}
 	w.cache.put(state)
-	return w.remove(ctx, head.Sequence)
+	return nil
 }
 
 // play starts the request, runs the loop to its end, and writes the end down.
@@ -237,15 +238,6 @@ func (w *Worker) load(ctx context.Context, head events.RequestHead) (*session.St
 
 func (w *Worker) journal(state *session.State, head events.RequestHead) *journal {
 	return &journal{log: w.cfg.Log, now: w.cfg.Now, request: head.ID, trace: head.Trace, state: state}
-}
-
-func (w *Worker) remove(ctx context.Context, sequence uint64) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), appendTime)
-	defer cancel()
-	if err := w.cfg.Requests.Remove(ctx, sequence); err != nil {
-		return fmt.Errorf("removing request %d: %w", sequence, err)
-	}
-	return nil
 }
 
 // stamp is the metadata that a session's usage carries: the tenant's, and
