@@ -107,6 +107,7 @@ func (b *Bus) options(ctx context.Context) []nats.Option {
 	options := []nats.Option{
 		nats.Name(b.config.Name),
 		nats.MaxReconnects(-1),
+		nats.SetCustomDialer(corkDialer{timeout: nats.DefaultTimeout}),
 		nats.IgnoreAuthErrorAbort(), // credentials may be renewed while we are away
 		nats.ReconnectWait(connectRetry),
 		nats.ClosedHandler(func(*nats.Conn) { close(b.closed) }),
