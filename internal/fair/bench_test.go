@@ -174,3 +174,33 @@ func BenchmarkMemory(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkLine is the dearest page: of more than may be looked at, the most
+// urgent last.
+func BenchmarkLine(b *testing.B) {
+	queue := benchmarkQueue(b, tenantIDs(1))
+	sessions := sessionIDs(2 * fair.MaxLooked)
+	for i, session := range sessions {
+		r := fair.Request{Tenant: "tenant-0", Session: session, Kind: events.KindTurn, Priority: events.PriorityBulk, Sequence: uint64(i)}
+		if i > fair.MaxLooked/4 {
+			r.Priority = events.PriorityInteractive
+		}
+		require.NoError(b, queue.Push(r, epoch))
+	}
+	for b.Loop() {
+		queue.Line("tenant-0", 500, epoch)
+	}
+}
+
+// BenchmarkSurvey looks at 256 of 100 000 busy tenants at a time.
+func BenchmarkSurvey(b *testing.B) {
+	ids := tenantIDs(100_000)
+	queue := benchmarkQueue(b, ids)
+	for i, id := range ids {
+		require.NoError(b, queue.Push(fair.Request{Tenant: id, Session: "s", Kind: events.KindTurn, Sequence: uint64(i)}, epoch))
+	}
+	from, queued := 0, 0
+	for b.Loop() {
+		from = queue.Survey(from, 256, epoch, func(s fair.Standing) { queued += s.Queued })
+	}
+}

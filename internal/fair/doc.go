@@ -31,9 +31,12 @@
 //
 // # What it costs
 //
-// Operations are O(log n), with three exceptions. A turn pushed out of stream
-// order walks past the later turns of its session. Reason walks its tenant's
-// queue to count the place. DropTenant empties its tenant's queue. Time moving
+// Operations are O(log n), with these exceptions. A turn pushed out of stream
+// order walks past the later turns of its session. Such a request, and one that
+// is returned, walks past those of its tenant that are queued on the nearer
+// side of its place. Reason walks its tenant's queue to count the place, Line
+// to find the first ones, but never past what it may look at. Survey takes what
+// it is told to. DropTenant empties its tenant's queue. Time moving
 // on costs nothing by itself: what has grown stale is looked at when it comes
 // first (see contest.go), so n unlike standings cost what they would in a heap.
 //

@@ -120,9 +120,14 @@ func (a *audit) tenants() {
 			weight += int64(t.limits.Weight)
 		}
 		var listed int32
+		last := none
 		for at := t.first; at != none; at = q.items.at(at).below {
 			listed++
+			a.must(q.items.at(at).above == last, "%d has a wrong neighbour among the queued of %q", q.items.at(at).sequence, id)
+			a.must(last == none || q.items.at(last).sequence < q.items.at(at).sequence, "%d is out of order among the queued of %q", q.items.at(at).sequence, id)
+			last = at
 		}
+		a.must(t.last == last, "tenant %q has a wrong last request", id)
 		a.must(listed == t.queued, "tenant %q has %d queued, counted %d", id, listed, t.queued)
 		a.must(q.contends(t) == (t.lane != nil), "tenant %q contends: %v", id, q.contends(t))
 		a.must(t.queued > 0 || t.running > 0 || !t.dropped, "tenant %q is dropped but kept", id)

@@ -150,24 +150,48 @@ func (q *Queue) join(s *session, ahead, behind int32) {
 	}
 }
 
-// link adds an item to the queued of its tenant, in no particular order.
+// link adds an item to the queued of its tenant, in the order of sequences, so
+// that the first is the one that has waited longest. A pushed request is nearly
+// always the last one and a returned one among the first, so its place is
+// looked for from both ends at once.
 func (q *Queue) link(t *tenant, handle int32) {
 	it := q.items.at(handle)
-	it.above, it.below = none, t.first
-	if t.first != none {
-		q.items.at(t.first).above = handle
+	above, below := t.last, t.first
+	for {
+		if above == none {
+			below = t.first
+			break
+		}
+		if last := q.items.at(above); last.sequence < it.sequence {
+			below = last.below
+			break
+		}
+		if first := q.items.at(below); first.sequence > it.sequence {
+			above = first.above
+			break
+		}
+		above, below = q.items.at(above).above, q.items.at(below).below
 	}
-	t.first = handle
+	it.above, it.below = above, below
+	q.chain(t, above, handle)
+	q.chain(t, handle, below)
 }
 
 func (q *Queue) unlink(t *tenant, handle int32) {
 	it := q.items.at(handle)
-	if it.above == none {
-		t.first = it.below
+	q.chain(t, it.above, it.below)
+}
+
+// chain makes two queued of a tenant neighbours; none stands for the end.
+func (q *Queue) chain(t *tenant, above, below int32) {
+	if above == none {
+		t.first = below
 	} else {
-		q.items.at(it.above).below = it.below
+		q.items.at(above).below = below
 	}
-	if it.below != none {
-		q.items.at(it.below).above = it.above
+	if below == none {
+		t.last = above
+	} else {
+		q.items.at(below).above = above
 	}
 }

@@ -426,7 +426,7 @@ func (m *model) snapshot(id events.TenantID, now time.Time) (fair.Snapshot, bool
 	}
 	snapshot := fair.Snapshot{
 		Tenant: id, Limits: t.limits, Queued: m.queued(id), Running: m.running(id),
-		SlotSeconds: float64(t.used) / 1e6,
+		SlotSeconds: float64(t.used) / 1e6, Oldest: m.oldest(id), Waits: m.waits(t, now),
 	}
 	snapshot.Service, _ = new(big.Rat).Mul(t.service, big.NewRat(1, 1_000_000)).Float64()
 	busy := 0

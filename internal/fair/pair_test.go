@@ -213,4 +213,33 @@ func (p *pair) check() {
 	require.Equal(p.t, wantQueued, queued)
 	require.Equal(p.t, wantReason, reason, "request %d", sequence)
 	require.Equal(p.t, wantPlace, place, "request %d", sequence)
+	switch p.pick(8) {
+	case 0:
+		p.checkLine(p.tenant())
+	case 1:
+		p.checkSurvey()
+	}
+}
+
+func (p *pair) checkLine(id events.TenantID) {
+	want := p.model.line(id, p.now)
+	limit := 1 + p.pick(len(want)+2)
+	got, whole := p.queue.Line(id, limit, p.now)
+	require.True(p.t, whole)
+	require.Empty(p.t, gocmp.Diff(want[:min(limit, len(want))], got, cmpopts.EquateEmpty()))
+}
+
+func (p *pair) checkSurvey() {
+	got := make(map[events.TenantID]fair.Standing)
+	most := 1 + p.pick(3)
+	for from, steps := 0, 0; steps == 0 || from > 0; steps++ {
+		seen := 0
+		from = p.queue.Survey(from, most, p.now, func(s fair.Standing) {
+			require.NotContains(p.t, got, s.Tenant, "seen twice")
+			got[s.Tenant] = s
+			seen++
+		})
+		require.LessOrEqual(p.t, seen, most)
+	}
+	require.Empty(p.t, gocmp.Diff(p.model.survey(p.now), got))
 }

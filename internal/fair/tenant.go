@@ -52,8 +52,9 @@ type tenant struct {
 
 	queued  int32
 	running int32
-	// first is one of its queued requests; they are linked above and below.
-	first int32
+	// first and last are the ends of its queued requests, which are linked above
+	// and below in the order of their sequences.
+	first, last int32
 	// ready are the requests that only the tenant's own rules hold back.
 	ready heap[int32]
 
@@ -121,7 +122,7 @@ func (q *Queue) tenant(id events.TenantID) (*tenant, bool) {
 }
 
 func (q *Queue) register(id events.TenantID, limits Limits) *tenant {
-	t := &tenant{id: events.TenantID(strings.Clone(string(id))), limits: limits, first: none}
+	t := &tenant{id: events.TenantID(strings.Clone(string(id))), limits: limits, first: none, last: none}
 	t.since = q.now
 	t.bucket = bucket{parts: limits.full(), since: q.now, place: none}
 	if last := len(q.freeTenants) - 1; last >= 0 {
