@@ -17,6 +17,9 @@ type channel struct {
 	stream      string // "" for core NATS, which stores nothing
 	description string
 	messages    []string
+	// reply is the message that answers, where one does; it goes to the subject
+	// that the question names.
+	reply string
 	// action is Feira's: it receives what others send.
 	action string
 }
@@ -82,6 +85,11 @@ func channels() []channel {
 			description: "What a worker says of itself once a second.",
 			messages:    []string{"worker_announced"},
 		},
+		{
+			name: "ask_queue", address: events.SubjectAskQueue, action: "receive",
+			description: "Questions of operators about the queue, which the leading scheduler answers.",
+			messages:    []string{"queue_asked"}, reply: "queue_told",
+		},
 	}
 }
 
@@ -94,6 +102,13 @@ func asyncAPI(t *testing.T) []byte {
 		operation := yaml.MapSlice{
 			{Key: "action", Value: channel.action},
 			{Key: "channel", Value: ref("#/channels/" + channel.name)},
+		}
+		if channel.reply != "" {
+			nodes = append(nodes, yaml.MapItem{Key: channel.name + "_reply", Value: channel.replyNode()})
+			operation = append(operation, yaml.MapItem{Key: "reply", Value: yaml.MapSlice{
+				{Key: "address", Value: yaml.MapSlice{{Key: "location", Value: "$message.header#/reply"}}},
+				{Key: "channel", Value: ref("#/channels/" + channel.name + "_reply")},
+			}})
 		}
 		operations = append(operations, yaml.MapItem{Key: channel.action + "_" + channel.name, Value: operation})
 	}
@@ -135,7 +150,19 @@ func (c channel) node() yaml.MapSlice {
 		}
 		node = append(node, yaml.MapItem{Key: "messages", Value: refs})
 	}
-	return append(node, yaml.MapItem{Key: "parameters", Value: parametersOf(c.address)})
+	if parameters := parametersOf(c.address); len(parameters) > 0 {
+		node = append(node, yaml.MapItem{Key: "parameters", Value: parameters})
+	}
+	return node
+}
+
+// replyNode has no address: that is the reply subject of each question.
+func (c channel) replyNode() yaml.MapSlice {
+	return yaml.MapSlice{
+		{Key: "address", Value: nil},
+		{Key: "description", Value: "The answer to a question on " + c.address + "."},
+		{Key: "messages", Value: yaml.MapSlice{{Key: c.reply, Value: ref("#/components/messages/" + c.reply)}}},
+	}
 }
 
 func messageNodes() yaml.MapSlice {
@@ -160,7 +187,7 @@ func messageNodes() yaml.MapSlice {
 			{Key: "headers", Value: ref("./headers/run.schema.json")},
 		}},
 	)
-	for _, name := range []string{"control", "worker_announced"} {
+	for _, name := range []string{"control", "queue_asked", "queue_told", "worker_announced"} {
 		nodes = append(nodes, yaml.MapItem{Key: name, Value: yaml.MapSlice{
 			{Key: "name", Value: name},
 			{Key: "payload", Value: ref("./messages/" + name + ".schema.json")},
@@ -199,6 +226,7 @@ func TestChannelsAreWhole(t *testing.T) {
 			streams = append(streams, channel.stream)
 		}
 		carried = append(carried, channel.messages...)
+		carried = append(carried, channel.reply)
 	}
 	require.ElementsMatch(t, events.Streams(), streams)
 	for _, event := range events.Catalogue() {

@@ -141,6 +141,12 @@ func TestExamplesOfMessagesRoundTrip(t *testing.T) {
 	for _, example := range found["worker_announced"] {
 		requireHint(t, example, &events.WorkerAnnounced{})
 	}
+	for _, example := range found["queue_asked"] {
+		requireHint(t, example, &events.QueueAsked{})
+	}
+	for _, example := range found["queue_told"] {
+		requireHint(t, example, &events.QueueTold{})
+	}
 }
 
 func requireRequest(t *testing.T, variant string, message events.Message) {

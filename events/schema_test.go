@@ -25,6 +25,8 @@ func messages() map[string]any {
 		"request":          events.Request{},
 		"worker_announced": events.WorkerAnnounced{},
 		"control":          events.Control{},
+		"queue_asked":      events.QueueAsked{},
+		"queue_told":       events.QueueTold{},
 	}
 }
 

@@ -90,6 +90,10 @@ const (
 	FeedTarget = root + ".feed.{{wildcard(1)}}.{{wildcard(2)}}"
 )
 
+// SubjectAskQueue is where the leading scheduler is asked about its queue (core
+// NATS, request and reply): by operators, never by tenants.
+const SubjectAskQueue = root + ".ask.queue"
+
 // RequestsSubject is where requests of a tenant are published.
 func RequestsSubject(tenant TenantID) string { return root + ".requests." + string(tenant) }
 

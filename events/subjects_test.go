@@ -30,6 +30,7 @@ func TestSubjectsArePinned(t *testing.T) {
 		events.RunEnded{Tenant: "acme", Sequence: 7}.Subject():  "feira.done.acme.7.served",
 		events.WorkerSubject("w1"):                              "feira.workers.w1",
 		events.ControlSubject("acme", "s1"):                     "feira.control.acme.s1",
+		events.SubjectAskQueue:                                  "feira.ask.queue",
 		strings.Join(events.Streams(), " "):                     "REQUESTS RUNS SESSIONS USAGE WEBHOOKS DEAD",
 		events.FeedSource + " " + events.FeedTarget:             "feira.sessions.*.* feira.feed.{{wildcard(1)}}.{{wildcard(2)}}",
 		events.BucketTenants + " " + events.BucketLeases:        "feira_tenants feira_leases",

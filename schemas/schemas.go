@@ -53,9 +53,9 @@ func Names() ([]string, error) {
 }
 
 // Validate checks JSON against the schema of that name: an event's type, or
-// request, worker_announced, run_ended, control. It is for writers: a field
-// that the schema does not know is a fault ([ErrInvalid]). Safe for concurrent
-// use.
+// request, worker_announced, run_ended, control, queue_asked, queue_told. It is
+// for writers: a field that the schema does not know is a fault ([ErrInvalid]).
+// Safe for concurrent use.
 func Validate(name string, data []byte) error {
 	schemas, err := compiled()
 	if err != nil {
