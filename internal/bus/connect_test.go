@@ -115,6 +115,10 @@ func TestForbiddenSubjectsAreNamedAtOnce(t *testing.T) {
 	require.ErrorIs(t, err, bus.ErrForbidden)
 	require.ErrorContains(t, err, events.FeedSubject(globex, ""))
 
+	_, err = producer.Asks().Queue(t.Context(), events.QueueAsked{})
+	require.ErrorIs(t, err, bus.ErrForbidden, "the queue is not a tenant's to see")
+	require.ErrorContains(t, err, events.SubjectAskQueue)
+
 	_, err = open("").Requests().Publish(t.Context(), request(t, acme, "", "hello"))
 	require.ErrorIs(t, err, bus.ErrForbidden, "answers cannot come")
 	require.ErrorContains(t, err, "_INBOX.")

@@ -33,6 +33,9 @@ var (
 	ErrMissing = errors.New("not provisioned")
 	// ErrIncomplete occurs when the broker's answer to a read ended early.
 	ErrIncomplete = errors.New("the answer ended early")
+	// ErrNoLeader occurs when no scheduler answers within the asker's time: none
+	// runs, or none leads yet.
+	ErrNoLeader = errors.New("no scheduler leads: nobody answers")
 	// ErrPanic occurs when a handler panics; the stack is in the log.
 	ErrPanic = errors.New("the handler panicked")
 )
