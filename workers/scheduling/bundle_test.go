@@ -37,6 +37,7 @@ type testBundle struct {
 	tenants  map[tenant.ID]tenant.Tenant
 	feeds    []chan tenant.Tenant
 	hints    scheduling.Hints
+	observer scheduling.Observer
 	floor    *floor
 	logger   *slog.Logger
 	handling func(ctx context.Context, run events.Run) error // nil: ends at once
@@ -110,7 +111,7 @@ func (b *testBundle) scheduler(t *testing.T, id string) lifecycle.Part {
 	t.Helper()
 	part, err := scheduling.New(scheduling.Config{
 		ID: id, Lease: leaseAdapter{b.lease}, Requests: b.bus.Requests(), Runs: b.bus.Runs(), Hints: b.hints,
-		Tenants: b, Logger: b.logger, Reconcile: 100 * time.Millisecond,
+		Tenants: b, Logger: b.logger, Reconcile: 100 * time.Millisecond, Questions: b.bus.Asks(), Observer: b.observer,
 	})
 	require.NoError(t, err)
 	require.NoError(t, part.Start(context.WithoutCancel(t.Context())))

@@ -13,6 +13,10 @@
 //	                   grant refused  ▼   │ in flight = 0, RUNS read anew
 //	                                 settling
 //
+// The leader, and nobody else, answers questions about its queue (status.go).
+// Looking at all tenants is done in small steps between other work, so that
+// no question and no metric holds a grant up.
+//
 // It does not read bodies, judge requests or run anything: what is unfit is
 // granted like any other and refused aloud by the worker, under the same caps.
 package scheduling

@@ -23,11 +23,13 @@ func (l *leader) grant(ctx context.Context) {
 			Tenant: request.Tenant, Session: request.Session, Kind: request.Kind,
 			Sequence: request.Sequence, Granted: now,
 		}
+		waited := l.arrivals.waited(run.Sequence, now)
 		l.running[run.Sequence] = &grant{place: run.Place()}
 		err := l.cfg.Runs.Grant(run, l.expected, func(_ uint64, err error) {
-			l.acks <- ack{sequence: run.Sequence, err: err}
+			l.acks <- ack{sequence: run.Sequence, waited: waited, err: err}
 		})
 		if err != nil {
+			l.cfg.Observer.Granted(waited, err)
 			l.cfg.Logger.ErrorContext(ctx, "sending a grant", "tenant", run.Tenant, "sequence", run.Sequence, "error", err)
 			l.forget(run.Sequence, true)
 			l.settling = true
@@ -44,6 +46,7 @@ func (l *leader) grant(ctx context.Context) {
 // leaves the run in the picture until that reading.
 func (l *leader) acknowledge(ctx context.Context, a ack) {
 	l.inflight--
+	l.cfg.Observer.Granted(a.waited, a.err)
 	granted, ok := l.running[a.sequence]
 	if a.err == nil {
 		if ok {

@@ -40,6 +40,8 @@ type leader struct {
 	epoch    uint64 // counts snapshots
 	// strangers are places that the last snapshot had and the picture had not.
 	strangers map[events.Place]bool
+	arrivals  arrivals
+	status    status
 	tasks     sync.WaitGroup
 }
 
@@ -61,6 +63,7 @@ type (
 	}
 	ack struct {
 		sequence uint64 // of the request
+		waited   time.Duration
 		err      error
 	}
 	snapshot struct {
@@ -82,6 +85,7 @@ func newLeader(cfg Config, r *roster) *leader {
 		places:  make(chan snapshot, 1),
 		known:   make(map[tenant.ID]bool),
 		running: make(map[uint64]*grant),
+		status:  newStatus(),
 	}
 }
 
@@ -127,7 +131,7 @@ func (l *leader) listen(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("watching tenants: %w", err)
 	}
-	return nil
+	return l.listenToQuestions(ctx)
 }
 
 func (l *leader) deliver(ctx context.Context) func([]events.Headline, bool) error {
@@ -165,11 +169,16 @@ func (l *leader) loop(ctx context.Context, tenure Tenure) error {
 			l.acknowledge(ctx, ack)
 		case snapshot := <-l.places:
 			l.compare(ctx, snapshot)
+		case question := <-l.status.open():
+			l.survey(question)
+		case <-l.status.turn():
+			l.look()
 		case <-l.roster.changed:
 			l.queue.SetSlots(l.roster.slots(l.cfg.Now()))
 		case <-reconcile.C:
 			l.queue.SetSlots(l.roster.slots(l.cfg.Now()))
 			l.snapshot(ctx)
+			l.survey()
 		case <-wake.C:
 		}
 		if err := l.settle(ctx); err != nil {
@@ -189,6 +198,7 @@ func (l *leader) take(ctx context.Context, b batch) {
 		// A head at fault is good enough to be granted; the worker finds the
 		// fault again and refuses aloud.
 		head, _ := events.ParseRequestHead(headline.Message, headline.Size)
+		l.arrivals.note(head.Sequence, head.Received)
 		if _, running := l.running[head.Sequence]; running {
 			continue
 		}

@@ -2,6 +2,7 @@ package scheduling
 
 import (
 	"context"
+	"time"
 
 	"github.com/feira-dev/feira/events"
 	"github.com/feira-dev/feira/internal/tenant"
@@ -57,4 +58,24 @@ type Hints interface {
 // is false for one that was removed.
 type Tenants interface {
 	Watch(ctx context.Context, heard func(customer tenant.Tenant, live bool)) error
+}
+
+// Questions are what operators ask of the leader.
+type Questions interface {
+	// WatchQueue hears questions about the queue until ctx ends; it is active
+	// when it returns. answer may be called from any goroutine, later or never.
+	WatchQueue(ctx context.Context, heard func(asked events.QueueAsked, answer func(events.QueueTold))) error
+}
+
+// Observer sees what a scheduler does, for metrics. It is told by the leader's
+// one goroutine, which waits for it, so it must be quick.
+type Observer interface {
+	// Leads tells that the scheduler leads from now on, or no more.
+	Leads(yes bool)
+	// Stands tells how the queue stands, at each reconciliation of a leader
+	// whose index is built.
+	Stands(figures Figures)
+	// Granted tells how the broker answered a grant, nil when it was stored, and
+	// how long the request had been waiting when it was sent.
+	Granted(waited time.Duration, err error)
 }

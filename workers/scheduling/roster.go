@@ -41,9 +41,14 @@ func (r *roster) hear(announced events.WorkerAnnounced, now time.Time) {
 
 // slots counts the slots of workers heard of lately.
 func (r *roster) slots(now time.Time) int {
+	total, _ := r.count(now)
+	return total
+}
+
+// count counts the slots of workers heard of lately, and the workers.
+func (r *roster) count(now time.Time) (total, workers int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	total := 0
 	for id, worker := range r.workers {
 		if now.Sub(worker.heard) >= events.WorkerGone {
 			delete(r.workers, id)
@@ -51,7 +56,7 @@ func (r *roster) slots(now time.Time) int {
 		}
 		total += worker.slots
 	}
-	return total
+	return total, len(r.workers)
 }
 
 func (r *roster) signal() {

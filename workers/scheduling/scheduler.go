@@ -22,6 +22,10 @@ type Config struct {
 	Hints    Hints
 	Tenants  Tenants
 	Logger   *slog.Logger
+	// Questions is where the leader is asked about its queue. Nil: nobody asks.
+	Questions Questions
+	// Observer sees what the scheduler does. Defaults to nobody.
+	Observer Observer
 	// Now is the clock. Defaults to time.Now.
 	Now func() time.Time
 	// Reconcile is how often the picture of RUNS is held against RUNS.
@@ -30,6 +34,9 @@ type Config struct {
 	// InFlight is how many grants may wait for the broker's answer. Defaults
 	// to 1024.
 	InFlight int
+	// WorkerSlots is how many slots a worker is taken to have, for the number of
+	// workers to wish for, while none is live. Defaults to 64.
+	WorkerSlots int
 }
 
 func (c Config) withDefaults() Config {
@@ -41,6 +48,12 @@ func (c Config) withDefaults() Config {
 	}
 	if c.InFlight == 0 {
 		c.InFlight = 1024
+	}
+	if c.WorkerSlots == 0 {
+		c.WorkerSlots = 64
+	}
+	if c.Observer == nil {
+		c.Observer = nobody{}
 	}
 	return c
 }
@@ -125,6 +138,8 @@ var errDeposed = errors.New("the lease is lost")
 func (s *scheduler) lead(fetch context.Context, tenure Tenure) error {
 	ctx, end := context.WithCancelCause(fetch)
 	defer end(outcome.ErrStopping)
+	s.cfg.Observer.Leads(true)
+	defer s.cfg.Observer.Leads(false)
 	return newLeader(s.cfg, s.roster).run(ctx, end, tenure)
 }
 
