@@ -37,7 +37,12 @@ func buildScheduler(ctx context.Context, k *kit) (lifecycle.Part, error) {
 	if err != nil {
 		return nil, err
 	}
+	observer, err := k.watch()
+	if err != nil {
+		return nil, err
+	}
 	return scheduling.New(scheduling.Config{
+		Questions: broker.Asks(), Observer: observer, WorkerSlots: k.cfg.Worker.Slots,
 		ID: newID("sch"), Lease: lease{leases}, Requests: broker.Requests(), Runs: broker.Runs(), Hints: broker.Hints(),
 		Tenants: census{tenants: tenants, log: k.log}, Logger: k.log, Now: k.now, Reconcile: k.cfg.Scheduler.Reconcile,
 	})
