@@ -40,6 +40,7 @@ type cli struct {
 	Credential credentialCommand `cmd:"" help:"Seal and list the credentials of a tenant."`
 	Send       sendCommand       `cmd:"" help:"Send a request to a tenant's agent and print its answer."`
 	Tail       tailCommand       `cmd:"" help:"Print a tenant's session events, stored ones first."`
+	Queue      queueCommand      `cmd:"" help:"Show who waits, for how long and why."`
 	Usage      usageCommand      `cmd:"" help:"Print what a tenant used and owes."`
 	Dead       deadCommand       `cmd:"" help:"Show what was given up."`
 	Bench      benchCommand      `cmd:"" help:"Measure Feira on this machine, or on a broker of its own."`
