@@ -1,6 +1,7 @@
 package fair_test
 
 import (
+	"cmp"
 	"math/big"
 	"slices"
 	"time"
@@ -22,35 +23,40 @@ func (m *model) oldest(id events.TenantID) uint64 {
 }
 
 // waits is why the request that the tenant would start first has not started.
-func (m *model) waits(t *modelTenant, now time.Time) fair.Reason {
-	sequence := m.oldest(t.id)
-	if first := m.ready(t); first != nil {
-		sequence = first.Sequence
+func (m *model) waits(t *modelTenant) fair.Reason {
+	first := m.ready(t)
+	if first == nil {
+		first = m.items[m.oldest(t.id)]
 	}
 	if m.queued(t.id) == 0 {
 		return ""
 	}
-	reason, _, _ := m.reason(sequence, now)
-	return reason
+	return m.why(first)
 }
 
 // line is all that a tenant has queued, by place.
 func (m *model) line(id events.TenantID, now time.Time) []fair.Waiting {
 	m.advance(now)
 	var line []fair.Waiting
+	ranks := make(map[uint64]events.Priority)
 	for sequence, it := range m.items {
 		if it.Tenant != id || it.running {
 			continue
 		}
-		reason, place, _ := m.reason(sequence, now)
+		ranks[sequence] = m.rank(it)
 		request := it.Request
 		request.NotBefore = time.Time{}
 		if it.notBefore > m.now {
 			request.NotBefore = time.UnixMicro(it.notBefore).UTC()
 		}
-		line = append(line, fair.Waiting{Request: request, Reason: reason, Place: place})
+		line = append(line, fair.Waiting{Request: request, Reason: m.why(it)})
 	}
-	slices.SortFunc(line, func(a, b fair.Waiting) int { return a.Place - b.Place })
+	slices.SortFunc(line, func(a, b fair.Waiting) int {
+		return cmp.Or(cmp.Compare(ranks[a.Sequence], ranks[b.Sequence]), cmp.Compare(a.Sequence, b.Sequence))
+	})
+	for i := range line {
+		line[i].Place = i + 1
+	}
 	return line
 }
 

@@ -399,22 +399,27 @@ func (m *model) reason(sequence uint64, now time.Time) (fair.Reason, int, bool) 
 	place := 1 + m.count(func(other *modelItem) bool {
 		return !other.running && other.Tenant == it.Tenant && m.before(other, it)
 	})
+	return m.why(it), place, true
+}
+
+// why is the reason for which a queued request has not started.
+func (m *model) why(it *modelItem) fair.Reason {
 	t := m.tenants[it.Tenant]
 	switch {
 	case t.limits.Paused:
-		return fair.ReasonPaused, place, true
+		return fair.ReasonPaused
 	case it.notBefore > m.now:
-		return fair.ReasonNotBefore, place, true
+		return fair.ReasonNotBefore
 	case m.busySession(it):
-		return fair.ReasonSession, place, true
+		return fair.ReasonSession
 	case m.running(t.id) >= t.limits.Concurrency:
-		return fair.ReasonCap, place, true
+		return fair.ReasonCap
 	case t.overRate(m.now):
-		return fair.ReasonRate, place, true
+		return fair.ReasonRate
 	case m.count(func(it *modelItem) bool { return it.running }) >= m.slots:
-		return fair.ReasonSlots, place, true
+		return fair.ReasonSlots
 	default:
-		return fair.ReasonOthers, place, true
+		return fair.ReasonOthers
 	}
 }
 
@@ -426,7 +431,7 @@ func (m *model) snapshot(id events.TenantID, now time.Time) (fair.Snapshot, bool
 	}
 	snapshot := fair.Snapshot{
 		Tenant: id, Limits: t.limits, Queued: m.queued(id), Running: m.running(id),
-		SlotSeconds: float64(t.used) / 1e6, Oldest: m.oldest(id), Waits: m.waits(t, now),
+		SlotSeconds: float64(t.used) / 1e6, Oldest: m.oldest(id),
 	}
 	snapshot.Service, _ = new(big.Rat).Mul(t.service, big.NewRat(1, 1_000_000)).Float64()
 	busy := 0
