@@ -39,8 +39,6 @@ func (a *Asks) Queue(ctx context.Context, asked events.QueueAsked) (events.Queue
 	}
 	ctx, cancel := a.bus.bounded(ctx)
 	defer cancel()
-	ctx, done := a.bus.denials.watch(ctx, events.SubjectAskQueue)
-	defer done()
 	for {
 		told, err := a.ask(ctx, body)
 		if err == nil {
@@ -64,7 +62,7 @@ func (a *Asks) ask(ctx context.Context, body []byte) (events.QueueTold, error) {
 	ctx, cancel := context.WithTimeout(ctx, askPatience)
 	defer cancel()
 	var told events.QueueTold
-	msg, err := a.bus.nc.RequestWithContext(ctx, events.SubjectAskQueue, body)
+	msg, err := a.bus.exchange.ask(ctx, &nats.Msg{Subject: events.SubjectAskQueue, Data: body})
 	if err != nil {
 		return told, err
 	}
