@@ -12,6 +12,7 @@ import (
 
 	"github.com/feira-dev/feira/events"
 	"github.com/feira-dev/feira/internal/agent"
+	"github.com/feira-dev/feira/internal/outcome"
 	"github.com/feira-dev/feira/internal/session"
 	"github.com/feira-dev/feira/internal/tenant"
 )
@@ -119,12 +120,17 @@ type order struct {
 	head    events.RequestHead
 	message events.Message
 	request events.Request
+	again   bool // what was at hand of the session was behind
 }
+
+// errBehind occurs when the log tells of an owner of this request that was not
+// known when the request was to be started.
+var errBehind = errors.New("the session was known only in part")
 
 // serve runs a fit request in its session.
 func (w *Worker) serve(ctx context.Context, customer tenant.Tenant, o order) error {
 	head := o.head
-	state, err := w.load(ctx, head)
+	state, err := w.load(ctx, o)
 	if errors.Is(err, session.ErrGap) {
 		return w.refuse(ctx, head, o.message, refusal{events.ReasonLogUnreadable, err.Error()})
 	}
@@ -142,6 +148,12 @@ func (w *Worker) serve(ctx context.Context, customer tenant.Tenant, o order) err
 	err = w.play(ctx, customer, pages, o)
 	switch {
 	case err == nil:
+	case errors.Is(err, errBehind) && !o.again && ctx.Err() == nil:
+		// The owner may be long gone, and the cache or a lagging replica from
+		// before it. Left to its lease, the run would lose that time, and a
+		// delivery, at each worker that knows too little.
+		o.again = true
+		return w.serve(ctx, customer, o)
 	case errors.Is(err, events.ErrTooLarge):
 		return w.refuse(ctx, head, o.message, refusalOf(err))
 	case errors.Is(err, errEnded):
@@ -160,10 +172,14 @@ func (w *Worker) play(ctx context.Context, customer tenant.Tenant, pages *journa
 		Reason: events.ReasonSessionClosed, Detail: "session " + string(o.head.Session) + " is closed",
 	}
 	if !pages.state.Closed {
-		if err := w.open(ctx, customer, pages); err != nil {
-			return err
+		err := w.open(ctx, customer, pages)
+		if err == nil {
+			err = w.start(ctx, pages, o)
 		}
-		if err := w.start(ctx, pages, o); err != nil {
+		if errors.Is(err, outcome.ErrFenced) {
+			return fmt.Errorf("%w: %w", errBehind, err)
+		}
+		if err != nil {
 			return err
 		}
 		ran, err := w.cfg.Loop.Run(ctx, agent.Scope{Tenant: customer, State: pages.state}, pages)
@@ -221,8 +237,12 @@ func (w *Worker) start(ctx context.Context, pages *journal, o order) error {
 
 // load returns the session's state up to what this worker knows, which is the
 // end of the log unless the cache is behind; an append finds that out.
-func (w *Worker) load(ctx context.Context, head events.RequestHead) (*session.State, error) {
+func (w *Worker) load(ctx context.Context, o order) (*session.State, error) {
+	head := o.head
 	state := w.cache.take(head.Tenant, head.Session)
+	if o.again {
+		state = session.New(head.Tenant, head.Session)
+	}
 	if state.Last > 0 {
 		return state, nil
 	}
