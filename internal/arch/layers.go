@@ -92,6 +92,7 @@ func layers() map[string]Layer {
 		"cmd/feira":      LayerCommand,
 
 		"internal/testenv": LayerTest,
+		"internal/chaos":   LayerTest,
 		"internal/arch":    LayerTest,
 	}
 }
