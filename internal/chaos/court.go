@@ -9,13 +9,40 @@ import (
 // court is a log being judged.
 type court struct {
 	caps     map[events.TenantID]int
-	kinds    map[Key]events.Kind // of what was asked for
+	asked    map[Key]*asking
 	requests map[Key]*request
 	sessions map[Key]*turns // by key without an id
 	running  map[events.TenantID]int
 	facts    map[string]bool
 	sequence uint64 // of the event in hand
 	findings Findings
+}
+
+// asking is what was asked for under one key.
+type asking struct {
+	kind      events.Kind
+	sequences map[uint64]bool // acknowledged; all there are unless one is unsure
+	unsure    bool
+}
+
+func (c *court) ask(asked Asked) {
+	if c.asked[asked.Key] == nil {
+		c.asked[asked.Key] = &asking{kind: asked.Kind, sequences: make(map[uint64]bool)}
+	}
+	one := c.asked[asked.Key]
+	one.sequences[asked.Sequence] = true
+	one.unsure = one.unsure || asked.Sequence == 0
+}
+
+// requireAsked holds an event of a request against what was asked for.
+func (c *court) requireAsked(key Key, sequence uint64) {
+	one := c.asked[key]
+	switch {
+	case one == nil:
+		c.fault(RuleUnasked, key, "nobody asked for it")
+	case !one.unsure && !one.sequences[sequence]:
+		c.fault(RuleUnasked, key, fmt.Sprintf("it says that it is request %d, which is another one", sequence))
+	}
 }
 
 // request is what the log has said of one so far.
@@ -87,9 +114,7 @@ func (c *court) started(key Key, event *events.TurnStarted) {
 		c.findings.Takeovers++
 		return
 	}
-	if _, asked := c.kinds[key]; !asked {
-		c.fault(RuleUnasked, key, "it is started and nobody asked for it")
-	}
+	c.requireAsked(key, event.RequestSequence)
 	c.running[key.Tenant]++
 	now, limit := c.running[key.Tenant], c.caps[key.Tenant]
 	c.findings.Peaks[key.Tenant] = max(c.findings.Peaks[key.Tenant], now)
@@ -111,10 +136,7 @@ func (c *court) started(key Key, event *events.TurnStarted) {
 }
 
 func (c *court) completed(key Key, event *events.TurnCompleted) {
-	kind, asked := c.kinds[key]
-	if !asked {
-		c.fault(RuleUnasked, key, "it is ended and nobody asked for it")
-	}
+	c.requireAsked(key, event.RequestSequence)
 	one := c.request(key)
 	one.ended++
 	if one.ended > 1 {
@@ -128,7 +150,7 @@ func (c *court) completed(key Key, event *events.TurnCompleted) {
 	if one.starts > 0 { // what is refused ends without a start
 		c.running[key.Tenant]--
 	}
-	if kind != events.KindTurn {
+	if asked := c.asked[key]; asked == nil || asked.kind != events.KindTurn {
 		return
 	}
 	session := c.turns(key)

@@ -112,9 +112,10 @@ func (c *crowd) request(n int) (events.Kind, events.Request) {
 func (c *crowd) send(ctx context.Context, asked chaos.Asked, message *nats.Msg) {
 	ctx, cancel := context.WithTimeout(ctx, ackPatience)
 	defer cancel()
-	_, err := c.js.PublishMsg(ctx, message)
-	asked.Stored = err == nil
-	if err != nil {
+	ack, err := c.js.PublishMsg(ctx, message)
+	if err == nil {
+		asked.Stored, asked.Sequence = true, ack.Sequence
+	} else {
 		c.unsure++
 	}
 	c.asked = append(c.asked, asked)

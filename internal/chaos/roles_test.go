@@ -41,9 +41,9 @@ func (m *market) ask(t *testing.T, customer events.TenantID, n int, message stri
 	published, err := plain(
 		events.RequestParams{Tenant: key.Tenant, Session: key.Session, ID: key.ID, Priority: events.PriorityNormal}, events.Request{Message: message})
 	require.NoError(t, err)
-	_, err = m.js.PublishMsg(t.Context(), published)
+	ack, err := m.js.PublishMsg(t.Context(), published)
 	require.NoError(t, err)
-	return chaos.Asked{Key: key, Kind: events.KindTurn, Stored: true}
+	return chaos.Asked{Key: key, Kind: events.KindTurn, Stored: true, Sequence: ack.Sequence}
 }
 
 // backlog publishes n turns that each wait for the model, with a tool call

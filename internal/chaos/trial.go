@@ -28,7 +28,8 @@ const (
 	RuleUnstarted Rule = "unstarted"
 	// RuleRepeated: one fact stands in the log once.
 	RuleRepeated Rule = "repeated"
-	// RuleUnasked: nothing runs that nobody asked for.
+	// RuleUnasked: nothing runs that nobody asked for, nor under another
+	// sequence than the broker acknowledged, which would make RuleOrder void.
 	RuleUnasked Rule = "unasked"
 	// RuleShuffled: the log was read in the order of its sequences; else no
 	// other finding means anything.
@@ -50,6 +51,8 @@ type Asked struct {
 	// Stored is set when the broker acknowledged it. One that it did not
 	// acknowledge may run or not.
 	Stored bool
+	// Sequence is what the broker acknowledged it with; 0 when it is not known.
+	Sequence uint64
 }
 
 // Trial is what is judged.
@@ -101,12 +104,12 @@ type Findings struct {
 // the log alone counts it too high. A trial must therefore not use SIGTERM.
 func (t Trial) Judge() Findings {
 	c := &court{
-		caps: t.Caps, kinds: make(map[Key]events.Kind), requests: make(map[Key]*request), sessions: make(map[Key]*turns),
+		caps: t.Caps, asked: make(map[Key]*asking), requests: make(map[Key]*request), sessions: make(map[Key]*turns),
 		running: make(map[events.TenantID]int), facts: make(map[string]bool),
 		findings: Findings{Peaks: map[events.TenantID]int{}, Endings: map[events.TurnStatus]int{}, Reasons: map[string]int{}},
 	}
 	for _, asked := range t.Asked {
-		c.kinds[asked.Key] = asked.Kind
+		c.ask(asked)
 	}
 	for _, record := range t.Log {
 		c.hear(record)

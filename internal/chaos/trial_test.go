@@ -60,10 +60,15 @@ func requests(names string) []chaos.Asked {
 	var asked []chaos.Asked
 	for name := range strings.FieldsSeq(names) {
 		name, unsure := strings.CutSuffix(name, "?")
+		name, at, known := strings.Cut(name, "@")
+		sequence := uint64(0)
+		if known {
+			sequence = uint64(at[0] - '0')
+		}
 		parts := strings.Split(name, "/")
 		asked = append(asked, chaos.Asked{
 			Key:  chaos.Key{Tenant: events.TenantID(parts[0]), Session: events.SessionID(parts[1]), ID: events.RequestID(parts[2])},
-			Kind: kindOf(parts[2]), Stored: !unsure,
+			Kind: kindOf(parts[2]), Stored: !unsure, Sequence: sequence,
 		})
 	}
 	return asked
@@ -75,29 +80,32 @@ func TestJudgeFindsEachBreak(t *testing.T) {
 		asked, log string
 		want       []chaos.Rule
 	}{
-		"all is well":                           {"A/1/a A/1/b A/2/c1 B/1/a", "sA/1/a@1 mA/1/a@1 sB/1/a@4 eA/1/a@1 sA/2/c1@3 sA/1/b@2 eB/1/a@4 eA/1/b@2 eA/2/c1@3", nil},
-		"a take-over is the same run":           {"A/1/a A/2/a", "sA/1/a@1 sA/2/a@2 sA/1/a@1 eA/1/a@1 eA/2/a@2", nil},
-		"asked for twice and run once":          {"A/1/a A/1/a", "sA/1/a@1 eA/1/a@1", nil},
-		"asked for, perhaps, and not run":       {"A/1/a? A/1/b?", "sA/1/a@1 eA/1/a@1", nil},
-		"refused without a start":               {"A/1/a", "eA/1/a@1", nil},
-		"calls go beside turns":                 {"A/1/a A/1/c1", "sA/1/a@1 sA/1/c1@2 eA/1/c1@2 eA/1/a@1", nil},
-		"a cap is full again after an ending":   {"A/1/a A/2/a A/3/a", "sA/1/a@1 sA/2/a@2 eA/1/a@1 sA/3/a@3 eA/2/a@2 eA/3/a@3", nil},
-		"one above the cap":                     {"A/1/a A/2/a A/3/a", "sA/1/a@1 sA/2/a@2 sA/3/a@3 eA/1/a@1 eA/2/a@2 eA/3/a@3", []chaos.Rule{chaos.RuleCap}},
-		"a call above the cap":                  {"B/1/a B/1/c1", "sB/1/a@1 sB/1/c1@2 eB/1/a@1 eB/1/c1@2", []chaos.Rule{chaos.RuleCap}},
-		"one above the cap during a take-over":  {"B/1/a B/2/a", "sB/1/a@1 sB/2/a@2 sB/1/a@1 eB/1/a@1 eB/2/a@2", []chaos.Rule{chaos.RuleCap}},
-		"a tenant with no cap may run nothing":  {"C/1/a", "sC/1/a@1 eC/1/a@1", []chaos.Rule{chaos.RuleCap}},
-		"two turns of a session overlap":        {"A/1/a A/1/b", "sA/1/a@1 sA/1/b@2 eA/1/a@1 eA/1/b@2", []chaos.Rule{chaos.RuleOverlap}},
-		"turns start in the wrong order":        {"A/1/a A/1/b", "sA/1/b@2 eA/1/b@2 sA/1/a@1 eA/1/a@1", []chaos.Rule{chaos.RuleOrder, chaos.RuleOrder}},
-		"a refusal that jumps the queue":        {"A/1/a A/1/b", "eA/1/b@2 sA/1/a@1 eA/1/a@1", []chaos.Rule{chaos.RuleOrder}},
-		"two endings":                           {"A/1/a", "sA/1/a@1 eA/1/a@1 eA/1/a@1", []chaos.Rule{chaos.RuleRepeated, chaos.RuleDoubled}},
-		"lost before its start":                 {"A/1/a A/1/b", "sA/1/a@1 eA/1/a@1", []chaos.Rule{chaos.RuleLost}},
-		"lost in the middle":                    {"A/1/a A/1/a", "sA/1/a@1", []chaos.Rule{chaos.RuleLost}},
-		"the same id in another session is not": {"A/1/a A/2/a", "sA/1/a@1 eA/1/a@1", []chaos.Rule{chaos.RuleLost}},
-		"run again from its beginning":          {"A/1/a", "sA/1/a@1 eA/1/a@1 sA/1/a@2", []chaos.Rule{chaos.RuleRevived}},
-		"an old owner writes on":                {"A/1/a", "sA/1/a@1 eA/1/a@1 mA/1/a@1", []chaos.Rule{chaos.RuleRevived}},
-		"work without a start":                  {"A/1/a", "mA/1/a@1 eA/1/a@1", []chaos.Rule{chaos.RuleUnstarted}},
-		"a reply stands twice":                  {"A/1/a", "sA/1/a@1 MA/1/a@1 MA/1/a@1 eA/1/a@1", []chaos.Rule{chaos.RuleRepeated}},
-		"nobody asked":                          {"", "sA/1/a@1 eA/1/a@1", []chaos.Rule{chaos.RuleUnasked, chaos.RuleUnasked}},
+		"all is well":                              {"A/1/a A/1/b A/2/c1 B/1/a", "sA/1/a@1 mA/1/a@1 sB/1/a@4 eA/1/a@1 sA/2/c1@3 sA/1/b@2 eB/1/a@4 eA/1/b@2 eA/2/c1@3", nil},
+		"a take-over is the same run":              {"A/1/a A/2/a", "sA/1/a@1 sA/2/a@2 sA/1/a@1 eA/1/a@1 eA/2/a@2", nil},
+		"asked for twice and run once":             {"A/1/a A/1/a", "sA/1/a@1 eA/1/a@1", nil},
+		"asked for, perhaps, and not run":          {"A/1/a? A/1/b?", "sA/1/a@1 eA/1/a@1", nil},
+		"refused without a start":                  {"A/1/a", "eA/1/a@1", nil},
+		"calls go beside turns":                    {"A/1/a A/1/c1", "sA/1/a@1 sA/1/c1@2 eA/1/c1@2 eA/1/a@1", nil},
+		"a cap is full again after an ending":      {"A/1/a A/2/a A/3/a", "sA/1/a@1 sA/2/a@2 eA/1/a@1 sA/3/a@3 eA/2/a@2 eA/3/a@3", nil},
+		"one above the cap":                        {"A/1/a A/2/a A/3/a", "sA/1/a@1 sA/2/a@2 sA/3/a@3 eA/1/a@1 eA/2/a@2 eA/3/a@3", []chaos.Rule{chaos.RuleCap}},
+		"a call above the cap":                     {"B/1/a B/1/c1", "sB/1/a@1 sB/1/c1@2 eB/1/a@1 eB/1/c1@2", []chaos.Rule{chaos.RuleCap}},
+		"one above the cap during a take-over":     {"B/1/a B/2/a", "sB/1/a@1 sB/2/a@2 sB/1/a@1 eB/1/a@1 eB/2/a@2", []chaos.Rule{chaos.RuleCap}},
+		"a tenant with no cap may run nothing":     {"C/1/a", "sC/1/a@1 eC/1/a@1", []chaos.Rule{chaos.RuleCap}},
+		"two turns of a session overlap":           {"A/1/a A/1/b", "sA/1/a@1 sA/1/b@2 eA/1/a@1 eA/1/b@2", []chaos.Rule{chaos.RuleOverlap}},
+		"turns start in the wrong order":           {"A/1/a A/1/b", "sA/1/b@2 eA/1/b@2 sA/1/a@1 eA/1/a@1", []chaos.Rule{chaos.RuleOrder, chaos.RuleOrder}},
+		"a refusal that jumps the queue":           {"A/1/a A/1/b", "eA/1/b@2 sA/1/a@1 eA/1/a@1", []chaos.Rule{chaos.RuleOrder}},
+		"two endings":                              {"A/1/a", "sA/1/a@1 eA/1/a@1 eA/1/a@1", []chaos.Rule{chaos.RuleRepeated, chaos.RuleDoubled}},
+		"lost before its start":                    {"A/1/a A/1/b", "sA/1/a@1 eA/1/a@1", []chaos.Rule{chaos.RuleLost}},
+		"lost in the middle":                       {"A/1/a A/1/a", "sA/1/a@1", []chaos.Rule{chaos.RuleLost}},
+		"the same id in another session is not":    {"A/1/a A/2/a", "sA/1/a@1 eA/1/a@1", []chaos.Rule{chaos.RuleLost}},
+		"run again from its beginning":             {"A/1/a", "sA/1/a@1 eA/1/a@1 sA/1/a@2", []chaos.Rule{chaos.RuleRevived}},
+		"an old owner writes on":                   {"A/1/a", "sA/1/a@1 eA/1/a@1 mA/1/a@1", []chaos.Rule{chaos.RuleRevived}},
+		"work without a start":                     {"A/1/a", "mA/1/a@1 eA/1/a@1", []chaos.Rule{chaos.RuleUnstarted}},
+		"a reply stands twice":                     {"A/1/a", "sA/1/a@1 MA/1/a@1 MA/1/a@1 eA/1/a@1", []chaos.Rule{chaos.RuleRepeated}},
+		"the sequences that were acknowledged":     {"A/1/a@1 A/1/b@2 A/1/b@3", "sA/1/a@1 eA/1/a@1 sA/1/b@3 eA/1/b@3", nil},
+		"another sequence than was acknowledged":   {"A/1/a@1 A/1/b@2", "sA/1/a@1 eA/1/a@1 sA/1/b@3 eA/1/b@3", []chaos.Rule{chaos.RuleUnasked, chaos.RuleUnasked}},
+		"a sequence that was perhaps acknowledged": {"A/1/a@1 A/1/a?", "sA/1/a@4 eA/1/a@4", nil},
+		"nobody asked":                             {"", "sA/1/a@1 eA/1/a@1", []chaos.Rule{chaos.RuleUnasked, chaos.RuleUnasked}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
