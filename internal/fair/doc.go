@@ -12,6 +12,9 @@
 //   - In any stretch of time a tenant starts at most its burst and what its rate
 //     brings in it, runs that were given back not counted. Requests above the
 //     rate wait, and Wake tells when the next may start (see rate.go).
+//   - Expired finds every queued request whose time is over, also one that a
+//     cap, a pause or its session holds; what runs does not expire.
+//   - A tenant with a Backlog queues no more than that of new requests.
 //   - One turn of a session runs at a time, and the turns of a session start in
 //     the order of their sequences. Calls take no session turn.
 //   - It is work conserving: while a slot is free and some request may start,
@@ -41,8 +44,8 @@
 // first (see contest.go), so n unlike standings cost what they would in a heap.
 //
 // A queued request with a session of its own takes less than 200 bytes, one of
-// a busy session half of that, an idle tenant less than 300; a session with
-// nothing queued or running takes none.
+// a busy session half of that, one that expires 24 more; an idle tenant less
+// than 300; a session with nothing queued or running takes none.
 //
 // # What it does not do
 //

@@ -55,5 +55,10 @@ func (q *Queue) isBehindTurn(it *item) bool {
 	return q.sessions.at(it.session).running > 0 || it.ahead != none
 }
 
+// isBacklogged reports whether the tenant may not queue one more.
+func isBacklogged(t *tenant) bool {
+	return t.limits.Backlog > 0 && int(t.queued) >= t.limits.Backlog
+}
+
 // isFull reports whether the pool has no slot to give.
 func (q *Queue) isFull() bool { return q.running >= q.slots }

@@ -9,6 +9,9 @@ var (
 	ErrUnknownTenant = errors.New("unknown tenant")
 	// ErrDuplicate occurs when a request's sequence is already queued or running.
 	ErrDuplicate = errors.New("duplicate sequence")
+	// ErrBacklogFull occurs when a request comes while its tenant has as many
+	// queued as it may.
+	ErrBacklogFull = errors.New("backlog full")
 	// ErrInvalidRequest occurs when a request's kind, priority or session cannot
 	// be ordered by; the error that wraps it names the field.
 	ErrInvalidRequest = errors.New("invalid request")

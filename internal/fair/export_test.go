@@ -32,6 +32,7 @@ func (q *Queue) Audit() error {
 	audit.tenants()
 	audit.lanes()
 	audit.held()
+	audit.expiring()
 	return audit.err
 }
 
@@ -156,6 +157,31 @@ func (a *audit) held() {
 	}
 	a.must(held == q.held.len(), "%d tenants are held, %d in the heap", held, q.held.len())
 	a.heap("held", q.held.len(), func(x, y int) bool { return heldOrder{}.before(q.held.list[x], q.held.list[y]) })
+}
+
+func (a *audit) expiring() {
+	q := a.q
+	live, armed := 0, 0
+	for sequence, handle := range q.bySequence {
+		it := q.items.at(handle)
+		if it.deadline == none {
+			continue
+		}
+		live++
+		at := q.expiring.at(it.deadline)
+		a.must(at.item == handle, "the deadline of %d is another's", sequence)
+		if it.state == stateRunning {
+			a.must(at.place == none, "%d runs and would expire", sequence)
+			continue
+		}
+		armed++
+		a.must(q.expiring.list[at.place] == it.deadline, "%d is not at its place among those that expire", sequence)
+	}
+	a.must(live == int(q.expiring.taken)-len(q.expiring.free), "%d deadlines are used, %d kept", live, int(q.expiring.taken)-len(q.expiring.free))
+	a.must(armed == q.expiring.len(), "%d deadlines count, %d in the heap", armed, q.expiring.len())
+	a.heap("expiring", q.expiring.len(), func(x, y int) bool {
+		return (*expiryOrder)(q).before(q.expiring.list[x], q.expiring.list[y])
+	})
 }
 
 func (a *audit) lanes() {

@@ -35,6 +35,7 @@ func (q *Queue) enqueue(handle int32) {
 	t := q.tenants[s.tenant]
 	it.state = stateWaiting
 	q.link(t, handle)
+	q.arm(it)
 	q.count(t, 1, 0)
 	if it.call {
 		q.show(handle)
@@ -57,6 +58,7 @@ func (q *Queue) dequeue(handle int32) {
 	t := q.tenants[s.tenant]
 	q.hide(handle)
 	q.unlink(t, handle)
+	q.disarm(it)
 	q.count(t, -1, 0)
 	if it.call {
 		return

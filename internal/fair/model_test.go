@@ -47,6 +47,7 @@ type modelItem struct {
 	fair.Request
 
 	notBefore int64 // 0: due when it was pushed
+	expiry    int64 // 0: never
 	running   bool
 	start     int64 // -1: restored
 }
@@ -270,15 +271,45 @@ func (m *model) push(r fair.Request, now time.Time) error {
 		return fair.ErrDuplicate
 	case t == nil || t.dropped:
 		return fair.ErrUnknownTenant
+	case t.limits.Backlog > 0 && m.queued(t.id) >= t.limits.Backlog:
+		return fair.ErrBacklogFull
 	}
 	it := &modelItem{Request: r}
 	if !r.NotBefore.IsZero() && r.NotBefore.UnixMicro() > m.now {
 		it.notBefore = r.NotBefore.UnixMicro()
 	}
-	it.NotBefore = time.Time{}
+	if !r.Expires.IsZero() {
+		it.expiry = r.Expires.UnixMicro()
+	}
+	it.NotBefore, it.Expires = time.Time{}, time.Time{}
 	m.items[r.Sequence] = it
 	m.refresh(t)
 	return nil
+}
+
+// expiring is the queued request that expires first; nil when none does.
+func (m *model) expiring() *modelItem {
+	var first *modelItem
+	for _, it := range m.items {
+		if it.running || it.expiry == 0 {
+			continue
+		}
+		if first == nil || it.expiry < first.expiry || it.expiry == first.expiry && it.Sequence < first.Sequence {
+			first = it
+		}
+	}
+	return first
+}
+
+func (m *model) expired(now time.Time) (fair.Request, bool) {
+	m.advance(now)
+	it := m.expiring()
+	if it == nil || it.expiry > m.now {
+		return fair.Request{}, false
+	}
+	delete(m.items, it.Sequence)
+	m.refresh(m.tenants[it.Tenant])
+	return it.Request, true
 }
 
 func (m *model) next(now time.Time) (fair.Request, bool) {
@@ -344,7 +375,7 @@ func (m *model) restore(r fair.Request, now time.Time) error {
 	}
 	if it == nil {
 		it = &modelItem{Request: r}
-		it.NotBefore = time.Time{}
+		it.NotBefore, it.Expires = time.Time{}, time.Time{}
 		m.items[r.Sequence] = it
 	}
 	if m.tenants[it.Tenant] == nil {
@@ -373,6 +404,9 @@ func (m *model) remove(sequence uint64, now time.Time) bool {
 func (m *model) wake(now time.Time) (time.Time, bool) {
 	m.advance(now)
 	var at int64
+	if it := m.expiring(); it != nil {
+		at = it.expiry
+	}
 	for _, it := range m.items {
 		if m.exposed(it) && it.notBefore > m.now && (at == 0 || it.notBefore < at) {
 			at = it.notBefore

@@ -31,7 +31,7 @@ func newPair(t require.TestingT, pick func(n int) int) *pair {
 
 var epoch = time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
 
-const operations = 13
+const operations = 14
 
 // act carries out one of the operations.
 func (p *pair) act(operation int) {
@@ -50,6 +50,8 @@ func (p *pair) act(operation int) {
 		p.remove()
 	case 11:
 		p.setTenant()
+	case 12:
+		p.expired()
 	default:
 		p.rarely()
 	}
@@ -109,6 +111,9 @@ func (p *pair) request() fair.Request {
 	}
 	if p.pick(4) == 0 {
 		r.NotBefore = p.now.Add(time.Duration(p.pick(100)-20) * time.Millisecond)
+	}
+	if p.pick(3) == 0 {
+		r.Expires = p.now.Add(time.Duration(p.pick(100)-20) * time.Millisecond)
 	}
 	if p.pick(8) == 0 {
 		r.Sequence = uint64(p.pick(int(p.last) + 1)) // out of order, or known
@@ -173,6 +178,16 @@ func (p *pair) giveBack() {
 	require.Equal(p.t, p.model.giveBack(sequence, p.now), p.queue.Return(sequence, p.now))
 }
 
+func (p *pair) expired() {
+	for more := true; more; {
+		got, ok := p.queue.Expired(p.now)
+		want, wanted := p.model.expired(p.now)
+		require.Equal(p.t, wanted, ok)
+		require.Equal(p.t, want, got)
+		more = ok
+	}
+}
+
 func (p *pair) remove() {
 	sequence := p.sequence(false)
 	require.Equal(p.t, p.model.remove(sequence, p.now), p.queue.Remove(sequence, p.now))
@@ -184,6 +199,9 @@ func (p *pair) setTenant() {
 	if p.pick(2) == 0 {
 		limits.Rate, limits.Burst = 1+p.pick(7), 1+p.pick(4)
 		limits.Period = time.Duration(1+p.pick(3)*9999) * 7 * time.Microsecond
+	}
+	if p.pick(3) == 0 {
+		limits.Backlog = 1 + p.pick(4)
 	}
 	p.model.setTenant(id, limits, p.now)
 	require.NoError(p.t, p.queue.SetTenant(id, limits, p.now))
@@ -211,6 +229,7 @@ func (p *pair) check() {
 	reason, place, queued := p.queue.Reason(sequence, p.now)
 	wantReason, wantPlace, wantQueued := p.model.reason(sequence, p.now)
 	require.Equal(p.t, wantQueued, queued)
+	require.Equal(p.t, wantQueued, p.queue.Queues(sequence))
 	require.Equal(p.t, wantReason, reason, "request %d", sequence)
 	require.Equal(p.t, wantPlace, place, "request %d", sequence)
 	// The model takes its time over these.

@@ -30,6 +30,7 @@ type Queue struct {
 	bySequence map[uint64]int32
 	timed      heap[int32]
 	held       heap[*tenant] // by nothing but their rate
+	expiring   deadlines
 
 	contest  contest
 	floor    int64 // the highest level of any tenant that went next
@@ -66,8 +67,12 @@ func (q *Queue) Push(r Request, now time.Time) error {
 	if !known || t.dropped {
 		return fmt.Errorf("request %d: %w: %q", r.Sequence, ErrUnknownTenant, r.Tenant)
 	}
+	if isBacklogged(t) {
+		return fmt.Errorf("request %d: %w: tenant %q has %d queued", r.Sequence, ErrBacklogFull, r.Tenant, t.queued)
+	}
 	handle := q.admit(t, &r)
 	q.items.at(handle).moment = q.notBefore(r.NotBefore)
+	q.expires(handle, r.Expires)
 	q.enqueue(handle)
 	q.reconsider(t)
 	return nil
@@ -86,11 +91,15 @@ func (q *Queue) Next(now time.Time) (Request, bool) {
 	}
 	q.raise(t)
 	handle := t.ready.top()
-	it := q.items.at(handle)
-	s := q.sessions.at(it.session)
-	picked := Request{Tenant: t.id, Session: s.id, Kind: it.kind(), Priority: it.priority, Sequence: it.sequence}
+	picked := q.describe(t, handle)
 	q.start(t, handle, q.now)
 	return picked, true
+}
+
+// describe is what the caller is told of a request that it is to act on.
+func (q *Queue) describe(t *tenant, handle int32) Request {
+	it := q.items.at(handle)
+	return Request{Tenant: t.id, Session: q.sessions.at(it.session).id, Kind: it.kind(), Priority: it.priority, Sequence: it.sequence}
 }
 
 // Remove withdraws a queued request; false when it is not queued.
@@ -107,15 +116,16 @@ func (q *Queue) Remove(sequence uint64, now time.Time) bool {
 	return true
 }
 
-// Wake is when time alone will next let something start: a request that only
-// its NotBefore holds from being ready, or a tenant that only its rate holds;
-// false when there is none. Nothing wakes of itself: the caller asks Next again
-// at that time.
+// Wake is when time alone will next let something start or expire: a request
+// that only its NotBefore holds from being ready, a tenant that only its rate
+// holds, a queued request with an expiry; false when there is none. It may have
+// passed already where Expired was not asked. Nothing wakes of itself: the
+// caller asks Expired and Next again at that time.
 func (q *Queue) Wake(now time.Time) (time.Time, bool) {
 	q.advance(now)
-	due := int64(math.MaxInt64)
+	due := q.nextExpiry()
 	if q.timed.len() > 0 {
-		due = q.items.at(q.timed.top()).moment
+		due = min(due, q.items.at(q.timed.top()).moment)
 	}
 	if q.held.len() > 0 {
 		t := q.held.top()
@@ -125,6 +135,12 @@ func (q *Queue) Wake(now time.Time) (time.Time, bool) {
 		return time.Time{}, false
 	}
 	return time.UnixMicro(q.epoch + due).UTC(), true
+}
+
+// Queues reports whether the request is queued.
+func (q *Queue) Queues(sequence uint64) bool {
+	handle, known := q.bySequence[sequence]
+	return known && q.items.at(handle).state != stateRunning
 }
 
 // Running is how many requests run, of all tenants.
@@ -177,7 +193,7 @@ func (q *Queue) admit(t *tenant, r *Request) int32 {
 	handle := q.items.take()
 	*q.items.at(handle) = item{
 		sequence: r.Sequence, priority: r.Priority, call: r.Kind == events.KindCall,
-		session: q.sessions.acquire(t.handle, r.Session), ahead: none, behind: none,
+		session: q.sessions.acquire(t.handle, r.Session), ahead: none, behind: none, deadline: none,
 	}
 	q.bySequence[r.Sequence] = handle
 	return handle
@@ -188,6 +204,9 @@ func (q *Queue) forget(handle int32) {
 	it := q.items.at(handle)
 	delete(q.bySequence, it.sequence)
 	q.sessions.release(it.session)
+	if it.deadline != none {
+		q.expiring.give(it.deadline)
+	}
 	q.items.give(handle)
 	if len(q.bySequence) == 0 {
 		q.shrink()
@@ -204,6 +223,7 @@ func (q *Queue) shrink() {
 		return
 	}
 	q.items = arena[item]{}
+	q.expiring = deadlines{}
 	q.bySequence = make(map[uint64]int32)
 	q.sessions.arena = arena[session]{}
 	q.sessions.byHash = make(map[uint32]int32)

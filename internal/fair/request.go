@@ -19,6 +19,10 @@ type Request struct {
 	// NotBefore is the earliest start, to the microsecond and never early; zero
 	// means at once. It is zero in what Next returns: it has passed.
 	NotBefore time.Time
+	// Expires is the moment from which it is no longer to be started, to the
+	// microsecond and never early; zero means never. It is zero in what Next
+	// and Expired return.
+	Expires time.Time
 }
 
 func (r *Request) validate() error {
@@ -67,7 +71,9 @@ type item struct {
 	// above and below are neighbours among the queued of the tenant.
 	above, below int32
 	// place is where the heap of its state has it.
-	place    int32
+	place int32
+	// deadline is the handle of its deadline; none when it never expires.
+	deadline int32
 	priority events.Priority
 	// rank is the priority that it was made ready with: its own, or one lent.
 	rank  events.Priority

@@ -29,7 +29,7 @@ func (q *Queue) Done(sequence uint64, now time.Time) bool {
 // Return ends a running request that was not finished: it goes back to its old
 // place, with its session's later turns behind it, and the slot time that it
 // has had stays charged. The token that it took of its tenant's rate is given
-// back: started again, it costs no second one. It is false when the request does not run, and also
+// back: started again, it costs no second one. Its expiry counts again. It is false when the request does not run, and also
 // when its tenant was dropped meanwhile: then the run has ended here all the
 // same and the request is gone; a push of it would say [ErrUnknownTenant].
 func (q *Queue) Return(sequence uint64, now time.Time) bool {

@@ -29,6 +29,10 @@ type Limits struct {
 	Burst int
 	// Period is what Rate counts in: whole microseconds.
 	Period time.Duration
+	// Backlog is how many of its requests may be queued when one more is pushed;
+	// 0 sets no limit. What is queued already stays when it is lowered, and what
+	// is given back does not count as new.
+	Backlog int
 }
 
 func (l Limits) validate() error {
@@ -38,6 +42,9 @@ func (l Limits) validate() error {
 	}
 	if l.Weight < 1 || l.Weight > MaxWeight {
 		faults = append(faults, fmt.Errorf("%w: weight is %d, want 1 to %d", ErrInvalidLimits, l.Weight, MaxWeight))
+	}
+	if l.Backlog < 0 || l.Backlog > math.MaxInt32 {
+		faults = append(faults, fmt.Errorf("%w: backlog is %d, want 0 to %d", ErrInvalidLimits, l.Backlog, math.MaxInt32))
 	}
 	return errors.Join(append(faults, l.validateRate())...)
 }
