@@ -424,6 +424,7 @@ func TestMemory(t *testing.T) {
 	}
 	full := heapInUse()
 	runtime.KeepAlive(queue)
+	runtime.KeepAlive(sessions)
 	require.LessOrEqual(t, (idle-before)/tenants, uint64(1024), "bytes an idle tenant")
 	require.LessOrEqual(t, (full-idle)/requests, uint64(200), "bytes a queued request")
 }
