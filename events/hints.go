@@ -10,12 +10,18 @@ type WorkerAnnounced struct {
 
 // Control is an order to a running session (core NATS).
 type Control struct {
-	Action  ControlAction `json:"action"`
-	Request RequestID     `json:"request,omitempty"`
+	Action ControlAction `json:"action"`
+	// Request is the one that is meant; every running one of the session when empty.
+	Request RequestID `json:"request,omitempty"`
+	// Sequence is the request's in REQUESTS, by which a scheduler knows it.
+	Sequence uint64 `json:"sequence,omitempty"`
+	// Reason is a sentence for people, for the ending's detail.
+	Reason string `json:"reason,omitempty"`
 }
 
 // ControlAction is what a [Control] orders.
 type ControlAction string
 
-// ActionCancel ends the running turn as cancelled.
+// ActionCancel ends the running turn as cancelled. A scheduler that has the
+// request queued looks whether it has been ended.
 const ActionCancel ControlAction = "cancel"

@@ -24,6 +24,8 @@ const (
 	ReasonUnknownTenant     = "unknown_tenant"
 	ReasonSessionClosed     = "session_closed"
 	ReasonExpired           = "expired"
+	ReasonCancelled         = "cancelled"
+	ReasonBacklogFull       = "backlog_full"
 	ReasonBudgetExceeded    = "budget_exceeded"
 	ReasonIterations        = "iteration_limit"
 	ReasonTokens            = "token_limit"

@@ -19,8 +19,9 @@ type errand struct {
 }
 
 // dispatch runs the tool calls side by side and writes down each outcome as it
-// comes. The calls outlive a stop by the loop's grace, so that what is under
-// way ends with a known outcome.
+// comes. The calls outlive a stop or a cancel by the loop's grace, so that what
+// is under way ends with a known outcome. After a stop the rest are sent too,
+// lest the next owner have them in doubt; after a cancel there is none.
 func (l *Loop) dispatch(ctx, work context.Context, scope Scope, journal Journal, todo errand) error {
 	turn := journal.Turn()
 	calls, release := l.graceful(work)
@@ -29,6 +30,9 @@ func (l *Loop) dispatch(ctx, work context.Context, scope Scope, journal Journal,
 	group.SetLimit(parallelCalls)
 	for _, intent := range todo.intents {
 		group.Go(func() error {
+			if _, cancelled := isCancelled(work); cancelled && !todo.inDoubt {
+				return nil // it was not sent
+			}
 			returned := l.attempt(calls, scope, turn, intent, todo.inDoubt)
 			return journal.Append(ctx, returned)
 		})

@@ -64,7 +64,9 @@ func New(cfg Config) (*Loop, error) {
 
 // Run takes the journal's turn from its last fact to its end and returns that
 // end, which the caller writes down. An error means that the turn has not
-// ended: the work was stopped, fenced off, or met a passing fault.
+// ended: the work was stopped, fenced off, or met a passing fault. A context
+// that ends by a [CancelledError] ends the turn, once the outcomes of the calls
+// that were sent are written down.
 func (l *Loop) Run(ctx context.Context, scope Scope, journal Journal) (*events.TurnCompleted, error) {
 	limits := LimitsOf(scope.Tenant.Limits)
 	turn := journal.Turn()
@@ -84,6 +86,10 @@ func (l *Loop) Run(ctx context.Context, scope Scope, journal Journal) (*events.T
 			}
 		}
 		inDoubt = false
+		// Calls that were not sent by then are not sent any more.
+		if order, ok := isCancelled(work); ok && len(turn.Intents()) > 0 {
+			return l.cancelled(turn, order), nil
+		}
 		if end := l.end(turn, limits); end != nil {
 			return end, nil
 		}
@@ -174,6 +180,9 @@ func (l *Loop) reply(ctx, work context.Context, scope Scope, journal Journal) (*
 }
 
 func (l *Loop) interrupted(work context.Context, turn *session.Turn) (*events.TurnCompleted, error) {
+	if order, ok := isCancelled(work); ok {
+		return l.cancelled(turn, order), nil
+	}
 	cause := context.Cause(work)
 	if errors.Is(cause, errWallTime) {
 		return l.failed(turn, events.ReasonWallTime, cause.Error()), nil
@@ -186,6 +195,12 @@ func (l *Loop) deltas(scope Scope) func(string) {
 		return nil
 	}
 	return func(text string) { l.cfg.OnDelta(scope.State.Tenant, scope.State.ID, text) }
+}
+
+func (l *Loop) cancelled(turn *session.Turn, order *CancelledError) *events.TurnCompleted {
+	end := l.ending(turn, events.TurnCancelled)
+	end.Reason, end.Detail = events.ReasonCancelled, order.Detail
+	return end
 }
 
 func (l *Loop) failed(turn *session.Turn, reason, detail string) *events.TurnCompleted {

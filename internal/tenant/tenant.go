@@ -28,6 +28,7 @@ const (
 	MaxInstructions    = 32 << 10
 	MaxRate            = 1_000_000
 	MaxBurst           = 1_000_000
+	MaxBacklog         = events.DefaultBacklog
 )
 
 // ErrInvalid occurs when a tenant breaks a rule; the text names the field.
@@ -53,6 +54,9 @@ type Tenant struct {
 	RatePeriod Period `json:"rate_period,omitempty" yaml:"rate_period,omitempty"`
 	// Burst is how many runs may start at once after a quiet time. Defaults to Rate.
 	Burst int `json:"burst,omitempty" yaml:"burst,omitempty"`
+	// Backlog is how many requests may be queued, those that run not counted;
+	// further ones are refused. 0 leaves it to the broker's own limit.
+	Backlog int `json:"backlog,omitempty" yaml:"backlog,omitempty"`
 	// Paused tenants start nothing; their requests wait.
 	Paused bool `json:"paused,omitempty" yaml:"paused,omitempty"`
 	// Instructions tell the agent who it works for and how.
@@ -115,6 +119,9 @@ func (t Tenant) Validate() error {
 	}
 	if t.Weight < 1 || t.Weight > MaxWeight {
 		fault("weight is %d, want 1 to %d", t.Weight, MaxWeight)
+	}
+	if t.Backlog < 0 || t.Backlog > MaxBacklog {
+		fault("backlog is %d, want 0 to %d", t.Backlog, MaxBacklog)
 	}
 	faults = append(faults, t.validateRate())
 	if len(t.Servers) == 0 || len(t.Servers) > MaxServers {

@@ -34,6 +34,7 @@ func TestLimitsOfEachField(t *testing.T) {
 		"weight":      {func(t *tenant.Tenant, n int) { t.Weight = n }, 1, tenant.MaxWeight},
 		"rate":        {func(t *tenant.Tenant, n int) { t.Rate, t.RatePeriod, t.Burst = n, tenant.PeriodMinute, 1 }, 0, tenant.MaxRate},
 		"burst":       {func(t *tenant.Tenant, n int) { t.Rate, t.RatePeriod, t.Burst = 3, tenant.PeriodSecond, n }, 1, tenant.MaxBurst},
+		"backlog":     {func(t *tenant.Tenant, n int) { t.Backlog = n }, 0, tenant.MaxBacklog},
 		"instructions": {func(t *tenant.Tenant, n int) {
 			if n >= 0 {
 				t.Instructions = strings.Repeat("x", n)

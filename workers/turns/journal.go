@@ -56,6 +56,12 @@ func (j *journal) Turn() *session.Turn {
 func (j *journal) Append(ctx context.Context, event events.Event) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), appendTime)
 	defer cancel()
+	return j.write(ctx, event)
+}
+
+// write is Append for as long as ctx lasts: for what may as well be written by
+// somebody else later.
+func (j *journal) write(ctx context.Context, event events.Event) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	record := events.Record{Event: event, Envelope: events.Envelope{

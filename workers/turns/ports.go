@@ -35,3 +35,15 @@ type Cemetery interface {
 type Tenants interface {
 	Lookup(ctx context.Context, id tenant.ID) (tenant.Tenant, bool, error)
 }
+
+// Orders tells of orders to running sessions, until ctx ends; the watch is
+// active when it returns. One that was given while nobody listened is lost.
+type Orders interface {
+	WatchControl(ctx context.Context, heard func(events.TenantID, events.SessionID, events.Control)) error
+}
+
+// Commands gives orders to running sessions. Implementations are safe for
+// concurrent use.
+type Commands interface {
+	Control(tenant events.TenantID, session events.SessionID, order events.Control) error
+}

@@ -56,18 +56,23 @@ func (w *Worker) giveUp(ctx context.Context, run events.Run, deliveries int) err
 }
 
 func (w *Worker) bury(ctx context.Context, head events.RequestHead, message events.Message, why refusal, deliveries int) error {
+	letter := letterOf(message, why, deliveries)
+	if err := w.cfg.Cemetery.Bury(ctx, head.Tenant, letter); err != nil {
+		return fmt.Errorf("burying request %d: %w", head.Sequence, err)
+	}
+	return nil
+}
+
+func letterOf(message events.Message, why refusal, deliveries int) events.LetterDied {
 	letter := events.LetterDied{
-		Stream: events.StreamRequests, Sequence: head.Sequence, Subject: message.Subject,
+		Stream: events.StreamRequests, Sequence: message.Sequence, Subject: message.Subject,
 		Reason: why.reason, Detail: why.detail, Header: message.Header,
 		Size: len(message.Data), Deliveries: deliveries,
 	}
 	if len(message.Data) <= keptLetter {
 		letter.Data = message.Data
 	}
-	if err := w.cfg.Cemetery.Bury(ctx, head.Tenant, letter); err != nil {
-		return fmt.Errorf("burying request %d: %w", head.Sequence, err)
-	}
-	return nil
+	return letter
 }
 
 // reject writes the ending, unless the log has one. A log that cannot be folded

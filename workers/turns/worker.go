@@ -50,6 +50,7 @@ func untraced(ctx context.Context, head events.RequestHead) (context.Context, st
 type Worker struct {
 	cfg   Config
 	cache *cache
+	going *going
 	runs  atomic.Uint64 // tells apart two runs of this process
 }
 
@@ -71,7 +72,7 @@ func New(cfg Config) (*Worker, error) {
 	if err != nil {
 		return nil, fmt.Errorf("turns: cache: %w", err)
 	}
-	return &Worker{cfg: cfg, cache: states}, nil
+	return &Worker{cfg: cfg, cache: states, going: newGoing()}, nil
 }
 
 // Handle brings one run to its end, or says by its error what is to become of
@@ -182,7 +183,7 @@ func (w *Worker) play(ctx context.Context, customer tenant.Tenant, pages *journa
 		if err != nil {
 			return err
 		}
-		ran, err := w.cfg.Loop.Run(ctx, agent.Scope{Tenant: customer, State: pages.state}, pages)
+		ran, err := w.run(ctx, agent.Scope{Tenant: customer, State: pages.state}, pages)
 		if err != nil {
 			return err
 		}
