@@ -41,10 +41,14 @@ func buildScheduler(ctx context.Context, k *kit) (lifecycle.Part, error) {
 	if err != nil {
 		return nil, err
 	}
+	ender, err := k.ender(ctx)
+	if err != nil {
+		return nil, err
+	}
 	return scheduling.New(scheduling.Config{
 		Questions: broker.Asks(), Observer: observer, WorkerSlots: k.cfg.Worker.Slots,
 		ID: newID("sch"), Lease: lease{leases}, Requests: broker.Requests(), Runs: broker.Runs(), Hints: broker.Hints(),
-		Tenants: census{tenants: tenants, log: k.log}, Logger: k.log, Now: k.now, Reconcile: k.cfg.Scheduler.Reconcile,
+		Tenants: census{tenants: tenants, log: k.log}, Endings: ender, Logger: k.log, Now: k.now, Reconcile: k.cfg.Scheduler.Reconcile,
 	})
 }
 
@@ -80,7 +84,9 @@ func buildWorker(ctx context.Context, k *kit) (lifecycle.Part, error) {
 	announcer := turns.NewAnnouncer(turns.AnnouncerConfig{
 		ID: id, Slots: k.cfg.Worker.Slots, Busy: pool.Busy, Crier: broker.Hints(), Logger: k.log,
 	})
-	group := lifecycle.NewGroup("worker", registry, pool, announcer)
+	// It stops after the pool: until then an order may be for a run of it.
+	listener := turns.NewListener(turns.ListenerConfig{Orders: broker.Hints(), Obey: worker.Obey, Logger: k.log})
+	group := lifecycle.NewGroup("worker", registry, listener, pool, announcer)
 	return bounded{Part: group, within: k.cfg.Worker.SoftStop}, nil
 }
 

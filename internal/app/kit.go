@@ -15,6 +15,7 @@ import (
 	"github.com/feira-dev/feira/internal/provider"
 	"github.com/feira-dev/feira/internal/telemetry"
 	"github.com/feira-dev/feira/internal/vault"
+	"github.com/feira-dev/feira/workers/turns"
 )
 
 // kit is what the roles of one process share. Each thing is opened when it is
@@ -139,6 +140,17 @@ func (k *kit) credentials(ctx context.Context) (*vault.Vault, error) {
 	}
 	k.vault = opened
 	return opened, nil
+}
+
+// ender makes what ends requests without running them.
+func (k *kit) ender(ctx context.Context) (*turns.Ender, error) {
+	broker, err := k.broker(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return turns.NewEnder(turns.EnderConfig{
+		Requests: broker.Requests(), Log: broker.Log(), Cemetery: broker.Dead(), Logger: k.log, Now: k.now,
+	})
 }
 
 // providers makes the client of the providers.

@@ -113,8 +113,13 @@ func (w *world) scheduler(ctx context.Context, id string) (*candidate, error) {
 		return nil, err
 	}
 	logger, built := overhear(w.config.Logger)
+	ender, err := turns.NewEnder(turns.EnderConfig{Requests: b.Requests(), Log: b.Log(), Cemetery: b.Dead(), Logger: logger})
+	if err != nil {
+		return nil, err
+	}
 	part, err := scheduling.New(scheduling.Config{
-		ID: id, Lease: leaseAdapter{leases}, Requests: b.Requests(), Runs: b.Runs(), Hints: b.Hints(), Tenants: w, Logger: logger,
+		ID: id, Lease: leaseAdapter{leases}, Requests: b.Requests(), Runs: b.Runs(), Hints: b.Hints(), Tenants: w,
+		Endings: ender, Logger: logger,
 	})
 	if err != nil {
 		return nil, err

@@ -52,6 +52,7 @@ func (q *Queue) Expired(now time.Time) (Request, bool) {
 	}
 	t := q.tenantOf(first.item)
 	picked := q.describe(t, first.item)
+	picked.Expires = time.UnixMicro(q.epoch + first.moment).UTC()
 	q.dequeue(first.item)
 	q.forget(first.item)
 	q.reconsider(t)

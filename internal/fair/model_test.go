@@ -309,6 +309,7 @@ func (m *model) expired(now time.Time) (fair.Request, bool) {
 	}
 	delete(m.items, it.Sequence)
 	m.refresh(m.tenants[it.Tenant])
+	it.Expires = time.UnixMicro(it.expiry).UTC()
 	return it.Request, true
 }
 

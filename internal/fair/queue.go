@@ -96,12 +96,6 @@ func (q *Queue) Next(now time.Time) (Request, bool) {
 	return picked, true
 }
 
-// describe is what the caller is told of a request that it is to act on.
-func (q *Queue) describe(t *tenant, handle int32) Request {
-	it := q.items.at(handle)
-	return Request{Tenant: t.id, Session: q.sessions.at(it.session).id, Kind: it.kind(), Priority: it.priority, Sequence: it.sequence}
-}
-
 // Remove withdraws a queued request; false when it is not queued.
 func (q *Queue) Remove(sequence uint64, now time.Time) bool {
 	q.advance(now)

@@ -21,7 +21,7 @@ type Request struct {
 	NotBefore time.Time
 	// Expires is the moment from which it is no longer to be started, to the
 	// microsecond and never early; zero means never. It is zero in what Next
-	// and Expired return.
+	// returns.
 	Expires time.Time
 }
 

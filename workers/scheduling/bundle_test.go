@@ -19,6 +19,7 @@ import (
 	"github.com/feira-dev/feira/internal/tenant"
 	"github.com/feira-dev/feira/internal/testenv"
 	"github.com/feira-dev/feira/workers/scheduling"
+	"github.com/feira-dev/feira/workers/turns"
 )
 
 func TestMain(m *testing.M) { testenv.Main(m) }
@@ -40,6 +41,8 @@ type testBundle struct {
 	observer scheduling.Observer
 	floor    *floor
 	logger   *slog.Logger
+	endings  scheduling.Endings
+	requests scheduling.Requests
 	handling func(ctx context.Context, run events.Run) error // nil: ends at once
 }
 
@@ -57,7 +60,9 @@ func setup(t *testing.T) *testBundle {
 	t.Cleanup(kv.Close)
 	lease, err := kv.Lease(t.Context(), natskv.LeaseConfig{})
 	require.NoError(t, err)
-	return &testBundle{bus: b, lease: lease, tenants: map[tenant.ID]tenant.Tenant{}, hints: b.Hints(), floor: newFloor(), logger: logger}
+	ender, err := turns.NewEnder(turns.EnderConfig{Requests: b.Requests(), Log: b.Log(), Cemetery: b.Dead(), Logger: logger})
+	require.NoError(t, err)
+	return &testBundle{bus: b, endings: ender, requests: b.Requests(), lease: lease, tenants: map[tenant.ID]tenant.Tenant{}, hints: b.Hints(), floor: newFloor(), logger: logger}
 }
 
 type leaseAdapter struct{ *natskv.Lease }
@@ -110,8 +115,8 @@ func (b *testBundle) change(customer tenant.Tenant) {
 func (b *testBundle) scheduler(t *testing.T, id string) lifecycle.Part {
 	t.Helper()
 	part, err := scheduling.New(scheduling.Config{
-		ID: id, Lease: leaseAdapter{b.lease}, Requests: b.bus.Requests(), Runs: b.bus.Runs(), Hints: b.hints,
-		Tenants: b, Logger: b.logger, Reconcile: 100 * time.Millisecond, Questions: b.bus.Asks(), Observer: b.observer,
+		ID: id, Lease: leaseAdapter{b.lease}, Requests: b.requests, Runs: b.bus.Runs(), Hints: b.hints,
+		Tenants: b, Endings: b.endings, Logger: b.logger, Reconcile: 100 * time.Millisecond, Questions: b.bus.Asks(), Observer: b.observer,
 	})
 	require.NoError(t, err)
 	require.NoError(t, part.Start(context.WithoutCancel(t.Context())))

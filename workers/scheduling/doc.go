@@ -17,6 +17,9 @@
 // Looking at all tenants is done in small steps between other work, so that
 // no question and no metric holds a grant up.
 //
+// What has expired, and what comes above its tenant's backlog, it has ended
+// without a run, whatever cap or pause holds the tenant (see ending.go).
+//
 // It does not read bodies, judge requests or run anything: what is unfit is
 // granted like any other and refused aloud by the worker, under the same caps.
 package scheduling

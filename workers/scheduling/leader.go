@@ -29,6 +29,7 @@ type leader struct {
 	changes chan change
 	acks    chan ack
 	places  chan snapshot
+	orders  chan events.Control
 
 	known    map[tenant.ID]bool
 	running  map[uint64]*grant // by request sequence
@@ -42,6 +43,7 @@ type leader struct {
 	strangers map[events.Place]bool
 	arrivals  arrivals
 	status    status
+	endings   endings
 	tasks     sync.WaitGroup
 }
 
@@ -83,6 +85,8 @@ func newLeader(cfg Config, r *roster) *leader {
 		// wait for the loop, which may be waiting for the broker.
 		acks:    make(chan ack, cfg.InFlight),
 		places:  make(chan snapshot, 1),
+		orders:  make(chan events.Control, 1024),
+		endings: newEndings(),
 		known:   make(map[tenant.ID]bool),
 		running: make(map[uint64]*grant),
 		status:  newStatus(),
@@ -121,6 +125,15 @@ func (l *leader) listen(ctx context.Context) error {
 	})
 	if err != nil {
 		return fmt.Errorf("listening for ended runs: %w", err)
+	}
+	err = l.cfg.Hints.WatchControl(ctx, func(_ events.TenantID, _ events.SessionID, order events.Control) {
+		select {
+		case l.orders <- order:
+		case <-ctx.Done():
+		}
+	})
+	if err != nil {
+		return fmt.Errorf("listening to orders: %w", err)
 	}
 	err = l.cfg.Tenants.Watch(ctx, func(customer tenant.Tenant, live bool) {
 		select {
@@ -173,17 +186,23 @@ func (l *leader) loop(ctx context.Context, tenure Tenure) error {
 			l.survey(question)
 		case <-l.status.turn():
 			l.look()
+		case order := <-l.orders:
+			l.heed(order)
+		case c := <-l.endings.done:
+			l.conclude(ctx, c)
 		case <-l.roster.changed:
 			l.queue.SetSlots(l.roster.slots(l.cfg.Now()))
 		case <-reconcile.C:
 			l.queue.SetSlots(l.roster.slots(l.cfg.Now()))
 			l.snapshot(ctx)
 			l.survey()
+			l.endings.retry(l.cfg.Now())
 		case <-wake.C:
 		}
 		if err := l.settle(ctx); err != nil {
 			return err
 		}
+		l.expire(ctx)
 		l.grant(ctx)
 		if at, ok := l.queue.Wake(l.cfg.Now()); ok {
 			wake.Reset(max(time.Millisecond, at.Sub(l.cfg.Now())))
@@ -204,12 +223,16 @@ func (l *leader) take(ctx context.Context, b batch) {
 		}
 		request := fair.Request{
 			Tenant: head.Tenant, Session: head.Session, Kind: head.Kind, Priority: head.Priority,
-			Sequence: head.Sequence, NotBefore: head.NotBefore,
+			Sequence: head.Sequence, NotBefore: head.NotBefore, Expires: head.Expires,
 		}
 		if !l.known[head.Tenant] {
 			l.limit(ctx, head.Tenant, unknownLimits)
 		}
-		if err := l.queue.Push(request, now); err != nil && !errors.Is(err, fair.ErrDuplicate) {
+		switch err := l.queue.Push(request, now); {
+		case err == nil, errors.Is(err, fair.ErrDuplicate):
+		case errors.Is(err, fair.ErrBacklogFull):
+			l.overflow(request)
+		default:
 			l.cfg.Logger.ErrorContext(ctx, "a request cannot be queued", "tenant", head.Tenant, "sequence", head.Sequence, "error", err)
 		}
 	}
@@ -227,6 +250,7 @@ func (l *leader) configure(ctx context.Context, c change) {
 		limits = fair.Limits{
 			Concurrency: c.customer.Concurrency, Weight: c.customer.Weight, Paused: c.customer.Paused,
 			Rate: c.customer.Rate, Burst: c.customer.Burst, Period: c.customer.RatePeriod.Duration(),
+			Backlog: c.customer.Backlog,
 		}
 	}
 	l.limit(ctx, c.customer.ID, limits)

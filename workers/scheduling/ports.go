@@ -51,6 +51,16 @@ type Runs interface {
 type Hints interface {
 	WatchWorkers(ctx context.Context, heard func(events.WorkerAnnounced)) error
 	WatchRunEnded(ctx context.Context, heard func(events.RunEnded)) error
+	WatchControl(ctx context.Context, heard func(events.TenantID, events.SessionID, events.Control)) error
+}
+
+// Endings ends requests that are not to be run. Implementations are safe for
+// concurrent use.
+type Endings interface {
+	// End gives the request of that sequence this ending, unless it has one, and
+	// takes it out of REQUESTS. The status is the one that it has ended with. The
+	// error wraps session.ErrStarted when the request has begun.
+	End(ctx context.Context, sequence uint64, end events.TurnCompleted) (events.TurnStatus, error)
 }
 
 // Tenants tells the tenants as configured: all of them first, then changes,

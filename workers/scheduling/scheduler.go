@@ -21,6 +21,7 @@ type Config struct {
 	Runs     Runs
 	Hints    Hints
 	Tenants  Tenants
+	Endings  Endings
 	Logger   *slog.Logger
 	// Questions is where the leader is asked about its queue. Nil: nobody asks.
 	Questions Questions
@@ -72,6 +73,7 @@ func (c Config) Validate() error {
 	need(c.Runs == nil, "runs")
 	need(c.Hints == nil, "hints")
 	need(c.Tenants == nil, "tenants")
+	need(c.Endings == nil, "endings")
 	need(c.Logger == nil, "logger")
 	return errors.Join(faults...)
 }

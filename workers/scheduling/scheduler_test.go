@@ -257,7 +257,7 @@ func TestFailedRunComesAgain(t *testing.T) {
 func TestConfigNamesWhatIsMissing(t *testing.T) {
 	t.Parallel()
 	_, err := scheduling.New(scheduling.Config{})
-	for _, field := range []string{"id", "lease", "requests", "runs", "hints", "tenants", "logger"} {
+	for _, field := range []string{"id", "lease", "requests", "runs", "hints", "tenants", "endings", "logger"} {
 		require.ErrorContains(t, err, field+" is missing")
 	}
 }

@@ -171,6 +171,13 @@ func (b *testBundle) story(t *testing.T, run events.Run) []string {
 	return story
 }
 
+func (b *testBundle) requireGone(t *testing.T, run events.Run) {
+	t.Helper()
+	_, found, err := b.bus.Requests().Read(t.Context(), run.Sequence)
+	require.NoError(t, err)
+	require.False(t, found, "a request that has ended must not wait any more")
+}
+
 // requireServes asks something ordinary, for after a fault the next request
 // must be served as if nothing had been.
 func (b *testBundle) requireServes(t *testing.T, worker *turns.Worker) {

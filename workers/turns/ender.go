@@ -14,7 +14,7 @@ import (
 
 // EnderConfig is what an ender is made of.
 type EnderConfig struct {
-	Requests Requests
+	Requests Removable
 	Log      Log
 	Cemetery Cemetery
 	Logger   *slog.Logger

@@ -15,6 +15,13 @@ type Requests interface {
 	Read(ctx context.Context, sequence uint64) (events.Message, bool, error)
 }
 
+// Removable is [Requests] that can be taken out.
+type Removable interface {
+	Requests
+	// Remove takes the request out; one that is gone already is no error.
+	Remove(ctx context.Context, sequence uint64) error
+}
+
 // Log is the log of sessions. Implementations are safe for concurrent use.
 type Log interface {
 	// Append stores the entry after its Last and returns its sequence, or an
