@@ -45,6 +45,8 @@ func TestMistakesAreNamed(t *testing.T) {
 		"no broker":          {[]string{"tenant", "list", "--nats-url", "nats://127.0.0.1:1"}, exitFailed, "127.0.0.1:1"},
 		"arguments no JSON":  {[]string{"send", "tenant_acme", "--tool", "stripe__retrieve_balance", "{"}, exitFailed, "not JSON"},
 		"nothing to send":    {[]string{"send", "tenant_acme"}, exitFailed, "message"},
+		"cancel what":        {[]string{"cancel", "tenant_acme"}, exitFailed, "name a session or a request"},
+		"cancel all but one": {[]string{"cancel", "tenant_acme", "--all", "--session", "s"}, exitFailed, "name a session or a request"},
 		"month that is none": {[]string{"usage", "tenant_acme", "--month", "2026-13"}, exitFailed, "2026-13"},
 	} {
 		t.Run(name, func(t *testing.T) {

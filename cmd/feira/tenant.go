@@ -13,9 +13,11 @@ import (
 
 // tenantCommand is "feira tenant".
 type tenantCommand struct {
-	Apply tenantApply `cmd:"" help:"Register or change the tenants of a YAML file."`
-	List  tenantList  `cmd:"" help:"List the registered tenants."`
-	Show  tenantShow  `cmd:"" help:"Show one tenant."`
+	Apply  tenantApply  `cmd:"" help:"Register or change the tenants of a YAML file."`
+	List   tenantList   `cmd:"" help:"List the registered tenants."`
+	Show   tenantShow   `cmd:"" help:"Show one tenant."`
+	Pause  tenantPause  `cmd:"" help:"Start nothing of a tenant any more; what runs goes on, what comes waits."`
+	Resume tenantResume `cmd:"" help:"Let a paused tenant start again."`
 }
 
 type tenantApply struct {
@@ -78,8 +80,38 @@ func (c *tenantShow) Run(i *invocation) error {
 		say(w, "servers\t%s", strings.Join(customer.Servers, " "))
 		say(w, "concurrency\t%d", customer.Concurrency)
 		say(w, "weight\t%d", customer.Weight)
+		if customer.Backlog > 0 {
+			say(w, "backlog\t%d", customer.Backlog)
+		}
 		say(w, "paused\t%t", customer.Paused)
 		say(w, "instructions\t%s", customer.Instructions)
+	})
+}
+
+type tenantPause struct {
+	Tenant events.TenantID `arg:"" help:"Tenant to pause."`
+}
+
+func (c *tenantPause) Run(i *invocation) error { return i.pause(c.Tenant, true) }
+
+type tenantResume struct {
+	Tenant events.TenantID `arg:"" help:"Tenant to resume."`
+}
+
+func (c *tenantResume) Run(i *invocation) error { return i.pause(c.Tenant, false) }
+
+func (i *invocation) pause(id tenant.ID, paused bool) error {
+	o := i.operator()
+	defer o.Close()
+	if err := o.PauseTenant(i.ctx, id, paused); err != nil {
+		return err
+	}
+	return i.show(map[string]any{"tenant": id, "paused": paused}, func(w io.Writer) {
+		if paused {
+			say(w, "paused %s", id)
+			return
+		}
+		say(w, "resumed %s", id)
 	})
 }
 

@@ -31,11 +31,15 @@ func (o *Operator) Send(ctx context.Context, params events.RequestParams, reques
 	if err != nil {
 		return Sent{}, err
 	}
-	if _, err := o.Tenant(ctx, params.Tenant); err != nil {
+	customer, err := o.Tenant(ctx, params.Tenant)
+	if err != nil {
 		return Sent{}, err
 	}
 	broker, err := o.kit.broker(ctx)
 	if err != nil {
+		return Sent{}, err
+	}
+	if err := broker.Requests().Room(ctx, customer.ID, customer.Backlog); err != nil {
 		return Sent{}, err
 	}
 	feed := make(chan events.Record, 256)

@@ -12,8 +12,13 @@
 //	             │ gone: done      │ ended: remove, done          │ stopped: release
 //	             └ unfit: refuse (dead letter, turn.completed rejected)
 //
-// It does not decide what runs next, it removes no request (whoever hands it a
-// run does, once it is served), and it keeps nothing that the log does
+// Beside the worker stand those who end a request without running it: the
+// [Ender], for what has not started, and the [Canceller], which orders the
+// worker of what has. Between them and a worker the fence decides, so anybody
+// who may write into the log may have one.
+//
+// It does not decide what runs next, a worker removes no request (whoever hands
+// it a run does, once it is served), and it keeps nothing that the log does
 // not hold: its cache of folded sessions is only a saving, and the fence makes
 // a stale entry harmless.
 package turns
