@@ -79,6 +79,21 @@ func TestACancelLeavesNothingInDoubt(t *testing.T) {
 	require.Empty(t, b.shop.sent)
 }
 
+func TestACallThatWasNotSentIsCancelled(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.request = &events.TurnStarted{
+		Kind: events.KindCall, Attempt: 1, Worker: "w1",
+		Call: &events.CallRequested{Tool: "stripe__get_balance", Arguments: json.RawMessage(`{}`)},
+	}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(&agent.CancelledError{Detail: "called off"})
+	end, err := b.run(ctx, t)
+	require.NoError(t, err)
+	require.Equal(t, events.TurnCancelled, end.Status)
+	require.Empty(t, b.shop.sent)
+}
+
 // A call that was sent when the order came ends with its outcome: it cannot be
 // called off any more.
 func TestACallThatWasSentIsNotCancelled(t *testing.T) {

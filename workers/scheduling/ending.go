@@ -160,7 +160,12 @@ func (l *leader) conclude(ctx context.Context, c concluded) {
 	switch {
 	case ctx.Err() != nil:
 	case c.cause == causeOrder:
-		if c.err == nil && c.gone && l.queue.Remove(sequence, now) {
+		switch {
+		case c.err != nil:
+			l.cfg.Logger.WarnContext(ctx, "looking for a request that is said to be cancelled", "sequence", sequence, "error", c.err)
+		case !c.gone:
+			l.cfg.Logger.DebugContext(ctx, "a request that is to be cancelled has not ended", "sequence", sequence)
+		case l.queue.Remove(sequence, now):
 			l.cfg.Logger.DebugContext(ctx, "a cancelled request has left the queue", "sequence", sequence)
 		}
 	case c.err == nil:

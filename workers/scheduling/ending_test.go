@@ -140,7 +140,9 @@ func TestACancelledRequestLeavesTheQueueAtOnce(t *testing.T) {
 	require.Equal(t, 1, c.runs(t, "tenant_acme"))
 	sequence := c.publish(t, events.RequestParams{Tenant: "tenant_acme", Session: "unwanted"})
 	lie := events.Control{Action: events.ActionCancel, Sequence: sequence}
+	c.runs(t, "tenant_acme") // by then the leader knows of it
 	require.NoError(t, c.bus.Hints().Control("tenant_acme", "unwanted", lie))
+	hears(t, c.heard, "a request that is to be cancelled has not ended")
 	c.publish(t, events.RequestParams{Tenant: "tenant_acme", Session: "above"})
 	c.requireEnded(t, "tenant_acme", "above", events.ReasonBacklogFull)
 
