@@ -52,13 +52,15 @@ func New(config Config) (*Client, error) {
 	}
 	public, operator := publicWire(), operatorWire()
 	made := &Client{config: config, servers: map[string]*server{}, tokens: tokens, wires: []*wire{public, operator}}
+	var faults []error
 	for _, manifest := range config.Manifests {
 		compiled, err := compileServer(manifest, config.BaseURLs[manifest.ID])
-		if err != nil {
-			return nil, err
+		if err == nil && made.servers[manifest.ID] != nil {
+			err = fmt.Errorf("%w: %s is there twice", ErrInvalidManifest, manifest.ID)
 		}
-		if made.servers[manifest.ID] != nil {
-			return nil, fmt.Errorf("%w: %s is there twice", ErrInvalidManifest, manifest.ID)
+		if err != nil {
+			faults = append(faults, err)
+			continue
 		}
 		compiled.wire = public
 		if compiled.override != "" {
@@ -67,7 +69,9 @@ func New(config Config) (*Client, error) {
 		made.servers[manifest.ID] = compiled
 		made.order = append(made.order, manifest.ID)
 	}
-	var faults []error
+	if len(faults) > 0 {
+		return nil, errors.Join(faults...)
+	}
 	for id := range config.BaseURLs {
 		if made.servers[id] == nil {
 			faults = append(faults, fmt.Errorf("provider: BaseURLs[%s] is for a server without a manifest", id))

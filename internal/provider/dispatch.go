@@ -11,6 +11,8 @@ import (
 	"github.com/feira-dev/feira/internal/agent"
 )
 
+const maxHeaderShown = 32 // bytes of a provider's header in a log line
+
 // dispatch sends a request until there is a final word, the tries are used up,
 // or another one could do harm.
 func (a *account) dispatch(ctx context.Context, t *tool, laid request, call agent.Call) agent.Result {
@@ -81,6 +83,9 @@ func (a *account) log(ctx context.Context, call agent.Call, got answer, read ver
 		"attempt", read.result.Attempts, "http_status", got.status, "status", string(read.result.Status),
 		"duration_ms", a.client.config.Now().Sub(began).Milliseconds(),
 	)
+	if left := got.header.Get(a.server.manifest.RateLimit.Remaining); left != "" {
+		fields = append(fields, "rate_remaining", a.scrubber.scrub(clip(cleanText(left), maxHeaderShown)))
+	}
 	if got.err != nil {
 		fields = append(fields, "error", a.scrubber.scrub(got.err.Error()))
 	}

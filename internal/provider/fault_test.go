@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -144,6 +145,33 @@ func TestLimitedCallsWaitAsLongAsAsked(t *testing.T) {
 	require.Equal(t, events.ToolOK, result.Status, "%+v", result.Fault)
 	require.Equal(t, 2, result.Attempts)
 	require.Equal(t, []time.Duration{7 * time.Second}, b.waits)
+}
+
+func TestTheResetOfARateLimitIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	for name, test := range map[string]struct {
+		reset, after string
+		want         time.Duration
+	}{
+		"seconds":             {"30", "", 30 * time.Second},
+		"a Unix time":         {strconv.FormatInt(now.Add(9*time.Second).Unix(), 10), "", 9 * time.Second},
+		"a time that is past": {strconv.FormatInt(now.Add(-time.Second).Unix(), 10), "", 0},
+		"Retry-After first":   {"30", "4", 4 * time.Second},
+		"nonsense":            {"soon", "", 0},
+		"less than nothing":   {"-3", "", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			header := http.Header{"X-Reset": {test.reset}, "Retry-After": {test.after}}
+			limited := answer{status: http.StatusTooManyRequests, header: header}
+			require.Equal(t, test.want, limited.retryAfter(RateLimitSpec{Reset: "X-Reset"}, now))
+			if test.after == "" {
+				require.Zero(t, limited.retryAfter(RateLimitSpec{}, now), "nobody said that this header says so")
+				require.Zero(t, answer{status: http.StatusServiceUnavailable, header: header}.retryAfter(RateLimitSpec{Reset: "X-Reset"}, now))
+			}
+		})
+	}
 }
 
 func TestAWaitBeyondTheCallsTimeIsNotBegun(t *testing.T) {

@@ -17,6 +17,9 @@ type Manifest struct {
 	Name string `json:"name"`
 	// Docs is where the provider documents its API.
 	Docs string `json:"docs"`
+	// Corrects says, for people, where the manifest goes another way than public
+	// connectors in what all tools share, and by whose word.
+	Corrects []string `json:"corrects,omitempty"`
 	// BaseURLs are the hosts with the part of the path that all tools share. An
 	// environment without one is refused.
 	BaseURLs   map[events.Environment]string `json:"base_urls"`
@@ -31,9 +34,12 @@ type Manifest struct {
 	// Idempotency is how the provider honours a key; nil where it does not.
 	Idempotency *Idempotency `json:"idempotency,omitempty"`
 	Errors      ErrorSpec    `json:"errors,omitzero"`
+	// RateLimit names the headers that tell how much may still be asked.
+	RateLimit RateLimitSpec `json:"rate_limit,omitzero"`
 	// Timeout bounds one try of a call, unless the tool has its own.
-	Timeout Duration   `json:"timeout,omitzero"`
-	Tools   []ToolSpec `json:"tools"`
+	Timeout Duration `json:"timeout,omitzero"`
+	// Tools are those of the manifest's own file, then those of its parts.
+	Tools []ToolSpec `json:"tools"`
 }
 
 // Encoding is a way to write a body.
@@ -111,20 +117,49 @@ type ErrorSpec struct {
 	Code    []string `json:"code,omitempty"`
 }
 
+// RateLimitSpec names headers of an answer. Retry-After is read from every
+// provider and needs no naming.
+type RateLimitSpec struct {
+	// Remaining tells how many calls are left.
+	Remaining string `json:"remaining,omitempty"`
+	// Reset tells when there are more: in seconds from now, or as a Unix time.
+	Reset string `json:"reset,omitempty"`
+}
+
+// Stakes are what a call puts at risk beyond a record that can be mended.
+type Stakes string
+
+// Stakes; a tool without has none.
+const (
+	// StakesMoney moves money, or commits to pay it.
+	StakesMoney Stakes = "money"
+	// StakesIrreversible reaches people or authorities, or destroys.
+	StakesIrreversible Stakes = "irreversible"
+)
+
 // ToolSpec is one tool.
 type ToolSpec struct {
-	Name        string          `json:"name"`
-	Description string          `json:"description"`
-	Safety      agent.Safety    `json:"safety"`
-	Method      string          `json:"method"`
-	Path        string          `json:"path"`
-	Parameters  json.RawMessage `json:"parameters"`
+	Name        string       `json:"name"`
+	Description string       `json:"description"`
+	Safety      agent.Safety `json:"safety"`
+	Stakes      Stakes       `json:"stakes,omitempty"`
+	// Corrects says, for people, what public connectors get wrong here, and by
+	// whose word; Doubt says what nobody has confirmed.
+	Corrects   string          `json:"corrects,omitempty"`
+	Doubt      string          `json:"doubt,omitempty"`
+	Method     string          `json:"method"`
+	Path       string          `json:"path"`
+	Parameters json.RawMessage `json:"parameters"`
 	// Query lays out the query. Defaults to all arguments that are not in the
 	// path for GET and DELETE, and to none for other methods.
 	Query json.RawMessage `json:"query,omitempty"`
-	// Body lays out the body; "{*}" is all arguments that are neither in path nor
-	// query, and the default for methods other than GET and DELETE.
+	// Body lays out the body, an object or a list; "{*}" is all arguments that are
+	// neither in path nor query, and the default for methods other than GET and
+	// DELETE.
 	Body json.RawMessage `json:"body,omitempty"`
+	// Returns is the JSON Schema of a good answer, as far as the tool's users may
+	// rely on it. An answer that does not fit is passed on all the same.
+	Returns json.RawMessage `json:"returns"`
 	// Timeout bounds one try.
 	Timeout Duration    `json:"timeout,omitzero"`
 	Lookup  *LookupSpec `json:"lookup,omitempty"`

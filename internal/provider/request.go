@@ -3,6 +3,7 @@ package provider
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/url"
 	"strings"
@@ -37,18 +38,14 @@ func (t *tool) request(manifest Manifest, args map[string]any, env events.Enviro
 	if t.body == nil {
 		return made, nil
 	}
-	body := map[string]any{}
-	if filled, ok := expand(t.body, within); ok {
-		object, isObject := filled.(map[string]any)
-		if !isObject {
-			return request{}, invalid("the body is no object")
-		}
-		body = object
+	body, ok := expand(t.body, within)
+	if !ok {
+		body = map[string]any{}
 	}
-	if t.lookup != nil && key != "" {
+	if object, isObject := body.(map[string]any); isObject && t.lookup != nil && key != "" {
 		over, _ := expand(t.lookup.write, within)
-		if object, ok := over.(map[string]any); ok {
-			body, made.traced = overlay(body, object)
+		if over, ok := over.(map[string]any); ok {
+			body, made.traced = overlay(object, over)
 		}
 	}
 	if made.body, made.contentType, err = encodeBody(manifest.Body, body); err != nil {
@@ -118,10 +115,14 @@ func encodeQuery(encoding Encoding, layout any, within scope) (string, error) {
 	return values.Encode(), err
 }
 
-func encodeBody(encoding Encoding, document map[string]any) ([]byte, string, error) {
+func encodeBody(encoding Encoding, document any) ([]byte, string, error) {
 	switch encoding {
 	case EncodingForm:
-		values, err := encodeValues(document, listBrackets)
+		object, isObject := document.(map[string]any)
+		if !isObject {
+			return nil, "", errors.New("the body is no object, which a form has to be")
+		}
+		values, err := encodeValues(object, listBrackets)
 		return []byte(values.Encode()), "application/x-www-form-urlencoded", err
 	case EncodingJSON:
 		text, err := encodeJSON(document)

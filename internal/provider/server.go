@@ -25,6 +25,7 @@ type server struct {
 
 func compileServer(manifest Manifest, override string) (*server, error) {
 	made := &server{manifest: manifest, byName: map[string]*tool{}, override: strings.TrimSuffix(override, "/")}
+	var faults []error
 	for _, spec := range manifest.Tools {
 		compiled, err := compileTool(manifest, spec)
 		if err == nil && made.byName[spec.Name] != nil {
@@ -34,13 +35,17 @@ func compileServer(manifest Manifest, override string) (*server, error) {
 			err = errors.New("name is too long")
 		}
 		if err != nil {
-			return nil, fmt.Errorf("%w: %s: tool %s: %w", ErrInvalidManifest, manifest.ID, spec.Name, err)
+			faults = append(faults, fmt.Errorf("%w: %s: tool %s: %w", ErrInvalidManifest, manifest.ID, spec.Name, err))
+			continue
 		}
 		made.tools = append(made.tools, compiled)
 		made.byName[spec.Name] = compiled
 	}
 	if err := checkAuth(manifest); err != nil {
-		return nil, fmt.Errorf("%w: %s: %w", ErrInvalidManifest, manifest.ID, err)
+		faults = append(faults, fmt.Errorf("%w: %s: %w", ErrInvalidManifest, manifest.ID, err))
+	}
+	if len(faults) > 0 {
+		return nil, errors.Join(faults...)
 	}
 	return made, nil
 }

@@ -60,6 +60,9 @@ func compileTool(manifest Manifest, spec ToolSpec) (*tool, error) {
 	if spec.Safety == agent.SafetyKeyed && manifest.Idempotency == nil {
 		return nil, errors.New("safety is keyed, though the manifest has no idempotency")
 	}
+	if spec.Safety == agent.SafetyRead && spec.Stakes != "" {
+		return nil, errors.New("safety is read, though something is at stake")
+	}
 	if spec.Lookup != nil {
 		if made.lookup, err = compileLookup(*spec.Lookup); err != nil {
 			return nil, fmt.Errorf("lookup: %w", err)
@@ -92,18 +95,7 @@ func parseLayout(raw json.RawMessage) (any, error) {
 }
 
 func compileParameters(raw json.RawMessage) (*jsonschema.Schema, json.RawMessage, error) {
-	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(raw))
-	if err != nil {
-		return nil, nil, fmt.Errorf("parameters: %w", err)
-	}
-	compiler := jsonschema.NewCompiler()
-	compiler.AssertFormat()
-	compiler.UseLoader(jsonschema.SchemeURLLoader{}) // a schema reaches for nothing outside itself
-	const name = "parameters.json"
-	if err := compiler.AddResource(name, document); err != nil {
-		return nil, nil, fmt.Errorf("parameters: %w", err)
-	}
-	schema, err := compiler.Compile(name)
+	schema, err := compileSchema(raw)
 	if err != nil {
 		return nil, nil, fmt.Errorf("parameters: %w", err)
 	}
@@ -112,6 +104,32 @@ func compileParameters(raw json.RawMessage) (*jsonschema.Schema, json.RawMessage
 		return nil, nil, fmt.Errorf("parameters: %w", err)
 	}
 	return schema, compact.Bytes(), nil
+}
+
+// compileSchema makes a schema of a tool ready, which reaches for nothing
+// outside itself.
+func compileSchema(raw json.RawMessage) (*jsonschema.Schema, error) {
+	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(raw))
+	if err != nil {
+		return nil, err
+	}
+	compiler := jsonschema.NewCompiler()
+	compiler.AssertFormat()
+	compiler.UseLoader(jsonschema.SchemeURLLoader{})
+	const name = "schema.json"
+	if err := compiler.AddResource(name, document); err != nil {
+		return nil, err
+	}
+	return compiler.Compile(name)
+}
+
+// Returned is the compiled schema of the tool's answers.
+func (t ToolSpec) Returned() (*jsonschema.Schema, error) {
+	schema, err := compileSchema(t.Returns)
+	if err != nil {
+		return nil, fmt.Errorf("returns: %w", err)
+	}
+	return schema, nil
 }
 
 // checkPlaces finds out where each parameter goes, and remembers those that

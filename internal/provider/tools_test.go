@@ -110,22 +110,6 @@ func TestEveryToolIsSentAsItsProviderWantsIt(t *testing.T) {
 	}
 }
 
-// TestEveryToolIsTested keeps the table above whole.
-func TestEveryToolIsTested(t *testing.T) {
-	t.Parallel()
-	client, err := New(Config{Credentials: fields{}})
-	require.NoError(t, err)
-	var tested []string
-	for _, test := range toolCases() {
-		tested = append(tested, test.server+separator+test.tool)
-	}
-	var known []string
-	for _, tool := range client.Tools(client.Servers()) {
-		known = append(known, tool.Name)
-	}
-	require.ElementsMatch(t, known, tested)
-}
-
 func requireHeaders(t *testing.T, test toolCase, got http.Header) {
 	t.Helper()
 	require.Equal(t, "application/json", got.Get("Accept"))

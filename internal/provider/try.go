@@ -9,7 +9,6 @@ import (
 	"net/http/httptrace"
 	"net/url"
 	"sync/atomic"
-	"time"
 )
 
 // answer is what one try came to.
@@ -105,9 +104,4 @@ func withoutURL(err error) error {
 		return wrapped.Err
 	}
 	return err
-}
-
-// retryAfter is the provider's wish, 0 when it has none.
-func (a answer) retryAfter(now time.Time) time.Duration {
-	return parseRetryAfter(a.header.Get("Retry-After"), now)
 }

@@ -45,7 +45,7 @@ func (a *account) judge(t *tool, got answer, keyed bool) verdict {
 	if got.err != nil || got.status == 0 {
 		return a.judgeSilence(got, repeatable)
 	}
-	after := got.retryAfter(a.client.config.Now())
+	after := got.retryAfter(a.server.manifest.RateLimit, a.client.config.Now())
 	switch {
 	case got.ok():
 		return a.judgeSuccess(t, got)

@@ -29,6 +29,10 @@ type Config struct {
 	// ModelContext is the longest conversation that the model takes, in
 	// tokens. Defaults to 128 000.
 	ModelContext int64
+	// Observe, when not nil, is told of every request that reaches a provider,
+	// with what the provider answered, whatever a fault made of that after. It
+	// is called side by side, before the answer leaves.
+	Observe func(Exchange)
 	// Now is the clock. Defaults to time.Now.
 	Now func() time.Time
 	// Logger hears of what the server cannot answer. Defaults to silence.

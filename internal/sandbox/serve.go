@@ -65,7 +65,7 @@ func (s *Sandbox) handler(stopping <-chan struct{}) http.Handler {
 	mux := http.NewServeMux()
 	for server, place := range s.stalls {
 		target := fault.Target{Server: server, Refuse: place.Refuse, Stopping: stopping}
-		mux.Handle("/"+server+"/", http.StripPrefix("/"+server, s.faults.Handler(target, place)))
+		mux.Handle("/"+server+"/", http.StripPrefix("/"+server, s.faults.Handler(target, s.observed(server, place))))
 	}
 	target := fault.Target{Server: ModelServer, Refuse: s.model.Refuse, Stopping: stopping}
 	mux.Handle("/"+ModelServer+"/", http.StripPrefix("/"+ModelServer, s.faults.Handler(target, s.model.Handler(stopping))))

@@ -141,6 +141,9 @@ func (i *intent) confirm(c *call) fake.Answer {
 	i.Status, i.AmountReceived, i.LatestCharge = statusSucceeded, i.Amount, &charge
 	c.State.balance[i.Currency] += i.Amount
 	c.Effect("payment_intent.succeeded", i.ID, reference(i.Metadata))
+	if *i.PaymentMethod == disputedMethod {
+		i.disputed(c)
+	}
 	return fake.OK(i)
 }
 
@@ -182,7 +185,8 @@ func listIntents(c *call) fake.Answer {
 		return *refusal
 	}
 	found := c.State.intents.Newest(func(one *intent) bool {
-		return f.text("customer") == "" || one.Customer != nil && *one.Customer == f.text("customer")
+		of := f.text("customer") == "" || one.Customer != nil && *one.Customer == f.text("customer")
+		return of && f.within(one.Created)
 	})
 	return listed(c, f, found, func(one *intent) string { return one.ID })
 }

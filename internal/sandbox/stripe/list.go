@@ -23,15 +23,19 @@ func listed[T any](c *call, f form, things []T, id func(T) string) fake.Answer {
 	if limit < 1 || limit > maxLimit {
 		return *invalid(fault{Param: "limit", Code: codeInteger, Message: "limit must be between 1 and 100."})
 	}
-	if after := f.text("starting_after"); after != "" {
-		for i, thing := range things {
-			if id(thing) == after {
-				things = things[i+1:]
-				break
-			}
-		}
+	at := func(wanted string) int {
+		return slices.IndexFunc(things, func(thing T) bool { return id(thing) == wanted })
 	}
-	page, more := fake.Page(things, int(limit), 0)
+	if i := at(f.text("starting_after")); i >= 0 {
+		things = things[i+1:]
+	}
+	offset := 0
+	if i := at(f.text("ending_before")); i >= 0 { // The page is the one just before it.
+		things = things[:i]
+		offset = max(i-int(limit), 0)
+	}
+	page, more := fake.Page(things, int(limit), offset)
+	more = more || offset > 0
 	return fake.OK(fake.Map{
 		"object": "list", "url": c.Request.URL.Path, "has_more": more, "data": page,
 	})

@@ -79,7 +79,7 @@ func listRefunds(c *call) fake.Answer {
 		return *refusal
 	}
 	found := c.State.refunds.Newest(func(one *refund) bool {
-		return agree(f.text("payment_intent"), one.PaymentIntent) && (f.text("charge") == "" || one.Charge != nil && *one.Charge == f.text("charge"))
+		return agree(f.text("payment_intent"), one.PaymentIntent) && f.within(one.Created) && (f.text("charge") == "" || one.Charge != nil && *one.Charge == f.text("charge"))
 	})
 	return listed(c, f, found, func(one *refund) string { return one.ID })
 }

@@ -20,8 +20,17 @@ type state struct {
 	customers fake.Shelf[*customer]
 	intents   fake.Shelf[*intent]
 	refunds   fake.Shelf[*refund]
-	balance   map[string]int64 // minor units by currency
-	replies   map[string]reply // by idempotency key
+	disputes  fake.Shelf[*dispute]
+
+	products      fake.Shelf[*product]
+	prices        fake.Shelf[*price]
+	subscriptions fake.Shelf[*subscription]
+	invoices      fake.Shelf[*invoice]
+	sessions      fake.Shelf[*session]
+	links         fake.Shelf[*link]
+
+	balance map[string]int64 // minor units by currency
+	replies map[string]reply // by idempotency key
 }
 
 // New returns Stripe without accounts. A credential is {secret_key}.
@@ -40,6 +49,11 @@ func New(world fake.World) *fake.Server[state] {
 		Refuse: refuseStatus,
 		Around: around,
 	})
+	routes(s)
+	return s
+}
+
+func routes(s *fake.Server[state]) {
 	s.Handle("POST /v1/customers", createCustomer)
 	s.Handle("GET /v1/customers", listCustomers)
 	s.Handle("GET /v1/customers/{id}", retrieveCustomer)
@@ -52,7 +66,25 @@ func New(world fake.World) *fake.Server[state] {
 	s.Handle("POST /v1/refunds", createRefund)
 	s.Handle("GET /v1/refunds", listRefunds)
 	s.Handle("GET /v1/balance", retrieveBalance)
-	return s
+	s.Handle("POST /v1/products", createProduct)
+	s.Handle("GET /v1/products", listProducts)
+	s.Handle("POST /v1/prices", createPrice)
+	s.Handle("GET /v1/prices", listPrices)
+	s.Handle("POST /v1/subscriptions", createSubscription)
+	s.Handle("GET /v1/subscriptions", listSubscriptions)
+	s.Handle("POST /v1/subscriptions/{id}", updateSubscription)
+	s.Handle("DELETE /v1/subscriptions/{id}", cancelSubscription)
+	s.Handle("POST /v1/checkout/sessions", createSession)
+	s.Handle("POST /v1/payment_links", createLink)
+	s.Handle("GET /v1/payment_links", listLinks)
+	s.Handle("POST /v1/invoices", createInvoice)
+	s.Handle("GET /v1/invoices", listInvoices)
+	s.Handle("POST /v1/invoices/{id}/finalize", finalizeInvoice)
+	s.Handle("POST /v1/invoices/{id}/send", sendInvoice)
+	s.Handle("POST /v1/invoices/{id}/pay", payInvoice)
+	s.Handle("POST /v1/invoices/{id}/void", voidInvoice)
+	s.Handle("POST /v1/disputes/{id}", updateDispute)
+	s.Handle("GET /v1/disputes", listDisputes)
 }
 
 func identify(r *http.Request) (string, *fake.Answer) {
