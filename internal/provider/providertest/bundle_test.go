@@ -3,6 +3,7 @@ package providertest
 import (
 	"context"
 	"encoding/json"
+	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -139,6 +140,24 @@ func (b *testBundle) begin(t *testing.T, one turn, number int) agent.Call {
 		Tenant: tenant, Session: "ses_1", Request: "req_1", Environment: events.EnvironmentTest, Server: b.server, Tool: one.tool,
 		Arguments: json.RawMessage(filled(t, one.arguments, b.saved)), Key: b.saved["key"],
 	}
+}
+
+// elsewhere does what somebody else does before a call: a customer who pays.
+func (b *testBundle) elsewhere(t *testing.T, one turn) {
+	t.Helper()
+	if one.meanwhile == "" {
+		return
+	}
+	method, path, _ := strings.Cut(filled(t, one.meanwhile, b.saved), " ")
+	request, err := http.NewRequestWithContext(t.Context(), method, b.sandbox.BaseURLs()[b.server]+path, http.NoBody)
+	require.NoError(t, err)
+	request.Header.Set("Access_token", b.fields["api_key"])
+	request.Close = true
+	response, err := http.DefaultClient.Do(request)
+	require.NoError(t, err)
+	require.NoError(t, response.Body.Close())
+	require.Equal(t, http.StatusOK, response.StatusCode, one.meanwhile)
+	b.took()
 }
 
 // save keeps the parts of an answer that later turns need.

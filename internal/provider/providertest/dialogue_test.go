@@ -16,14 +16,16 @@ var testdata embed.FS
 
 // turn is one call of a dialogue.
 type turn struct {
-	line              int
-	tool, arguments   string
-	method, path      string
-	query, form, json string
-	hasForm, hasJSON  bool
-	effects           []string
-	saves             [][2]string // name and pointer
-	advance           time.Duration
+	line             int
+	tool, arguments  string
+	method, path     string
+	query            string
+	form, json       string
+	hasForm, hasJSON bool
+	effects          []string
+	saves            [][2]string // name and pointer
+	advance          time.Duration
+	meanwhile        string // method and path
 }
 
 // readDialogue reads the dialogue of a server.
@@ -31,45 +33,50 @@ func readDialogue(t *testing.T, server string) []turn {
 	t.Helper()
 	content, err := testdata.ReadFile("testdata/" + server + ".txt")
 	require.NoError(t, err)
-	text := strings.ReplaceAll(string(content), "\n ", " ")
 	var turns []turn
-	at := &turn{}
-	for number, line := range strings.Split(text, "\n") {
+	var moved time.Duration
+	for number, line := range strings.Split(strings.ReplaceAll(string(content), "\n ", " "), "\n") {
 		word, rest, _ := strings.Cut(line, " ")
 		rest = strings.TrimSpace(rest)
 		switch word {
 		case "", "#":
-			continue
-		case "call":
-			turns = append(turns, turn{line: number + 1, advance: at.advance})
-			if at.tool != "" {
-				turns[len(turns)-1].advance = 0
-			}
-			at = &turns[len(turns)-1]
-			at.tool, at.arguments, _ = strings.Cut(rest, " ")
 		case "advance":
-			// It stands before the call that it moves the clock for.
-			moved, err := time.ParseDuration(rest)
+			moved, err = time.ParseDuration(rest)
 			require.NoError(t, err, line)
-			at = &turn{advance: moved}
-		case "sends":
-			at.method, at.path, _ = strings.Cut(rest, " ")
-		case "query":
-			at.query = rest
-		case "form":
-			at.form, at.hasForm = rest, true
-		case "json":
-			at.json, at.hasJSON = rest, true
-		case "effects":
-			at.effects = strings.Fields(rest)
-		case "save":
-			name, pointer, _ := strings.Cut(rest, " ")
-			at.saves = append(at.saves, [2]string{name, pointer})
+		case "call":
+			tool, arguments, _ := strings.Cut(rest, " ")
+			turns = append(turns, turn{line: number + 1, tool: tool, arguments: arguments, advance: moved})
+			moved = 0
 		default:
-			require.FailNow(t, "unknown word", "%s line %d: %s", server, number+1, line)
+			require.NotEmpty(t, turns, line)
+			require.True(t, turns[len(turns)-1].take(word, rest), "%s line %d: %s", server, number+1, line)
 		}
 	}
 	return turns
+}
+
+// take reads a line of a block; false when it is none.
+func (u *turn) take(word, rest string) bool {
+	switch word {
+	case "sends":
+		u.method, u.path, _ = strings.Cut(rest, " ")
+	case "query":
+		u.query = rest
+	case "form":
+		u.form, u.hasForm = rest, true
+	case "json":
+		u.json, u.hasJSON = rest, true
+	case "effects":
+		u.effects = strings.Fields(rest)
+	case "meanwhile":
+		u.meanwhile = rest
+	case "save":
+		name, pointer, _ := strings.Cut(rest, " ")
+		u.saves = append(u.saves, [2]string{name, pointer})
+	default:
+		return false
+	}
+	return true
 }
 
 var savedPattern = regexp.MustCompile(`\$\{([a-z_]+)\}`)

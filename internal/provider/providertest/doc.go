@@ -15,7 +15,9 @@
 //	json {"customer":"${customer}","value":19.90}                  numbers as they are written
 //	effects payment.created                                        what the journal gains, nothing when absent
 //	save payment /id                                               a part of the answer, for ${payment}
-//	advance 25h                                                    moves the clock, before the call
+//	meanwhile POST /sandbox/payment/${payment}/confirm             what somebody else does just before, at Asaas
+//
+// A line "advance 25h" before a call moves the clock.
 //
 // ${key} is the call's own key against doubles. A line that begins with a
 // space goes on with the line before it.

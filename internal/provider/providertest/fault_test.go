@@ -62,6 +62,7 @@ func TestEveryToolThroughEveryFault(t *testing.T) {
 // come of it.
 func (b *testBundle) weather(t *testing.T, one turn, number int, by weather) {
 	t.Helper()
+	b.elsewhere(t, one)
 	call, from := b.begin(t, one, number), b.lines()
 	struck := by.fault
 	struck.Server, struck.Method, struck.Path = b.server, one.method, filled(t, one.path, b.saved)

@@ -18,7 +18,7 @@ import (
 
 // toolsOf is how many tools each provider has.
 func toolsOf() map[string]int {
-	return map[string]int{"stripe": 30}
+	return map[string]int{"stripe": 30, "asaas": 24}
 }
 
 func TestEveryToolIsSentAsItsProviderDocumentsIt(t *testing.T) {
@@ -28,13 +28,15 @@ func TestEveryToolIsSentAsItsProviderDocumentsIt(t *testing.T) {
 			t.Parallel()
 			b := setup(t, server)
 			require.Len(t, b.manifest.Tools, tools)
-			called := map[string]bool{}
+			called, traced := map[string]bool{}, map[string]bool{}
 			for number, one := range readDialogue(t, server) {
 				called[one.tool] = true
+				traced[one.tool] = traced[one.tool] || strings.Contains(one.json, "${key}")
 				b.check(t, one, number)
 			}
 			for _, spec := range b.manifest.Tools {
 				require.True(t, called[spec.Name], "no example of %s", spec.Name)
+				require.Equal(t, spec.Lookup != nil, traced[spec.Name], "%s: what is looked up carries the call's key", spec.Name)
 			}
 			require.Len(t, called, tools)
 		})
@@ -44,8 +46,8 @@ func TestEveryToolIsSentAsItsProviderDocumentsIt(t *testing.T) {
 // check makes one call and holds everything about it to the dialogue.
 func (b *testBundle) check(t *testing.T, one turn, number int) {
 	t.Helper()
-	call := b.begin(t, one, number)
-	from := b.lines()
+	b.elsewhere(t, one)
+	call, from := b.begin(t, one, number), b.lines()
 	result := b.client.Call(t.Context(), call)
 	require.Equal(t, events.ToolOK, result.Status, "%s line %d: %s: %+v", b.server, one.line, one.tool, result.Fault)
 	heard := b.took()

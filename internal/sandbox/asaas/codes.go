@@ -39,6 +39,40 @@ func pixQRCode(c *call) fake.Answer {
 	return fake.OK(fake.Map{"success": true, "encodedImage": picture, "payload": code, "expirationDate": found.DueDate + " 23:59:59"})
 }
 
+// staticQRCode is a code that is paid without a payment to wait for it.
+func staticQRCode(c *call) fake.Answer {
+	body, err := c.Object()
+	if err != nil {
+		return unreadable()
+	}
+	if !body.Has("addressKey") {
+		return invalid("invalid_addressKey", "A chave Pix deve ser informada.")
+	}
+	value, ok := body.Cents("value")
+	if body.Has("value") && (!ok || value <= 0) {
+		return invalid("invalid_value", "O valor deve ser maior que zero.")
+	}
+	id := c.Token("LOJA", fake.Decimal, 21) + "ASA"
+	code := brazil.PixCode("pix-h.asaas.com/"+body.Text("addressKey"), "SANDBOX", value, id)
+	picture, err := pattern(code)
+	if err != nil {
+		return refuse(http.StatusInternalServerError, "internal_error", err.Error())
+	}
+	several, said := body["allowsMultiplePayments"].(bool)
+	answer := fake.Map{"id": id, "allowsMultiplePayments": several || !said, "expirationDate": nil}
+	if body.Has("expirationDate") {
+		answer["expirationDate"] = body.Text("expirationDate")
+	}
+	if format := body.Text("format"); format != "PAYLOAD" {
+		answer["encodedImage"] = picture
+	}
+	if format := body.Text("format"); format != "IMAGE" {
+		answer["payload"] = code
+	}
+	c.Effect("qrcode.created", id, body.Text("externalReference"))
+	return fake.OK(answer)
+}
+
 func boleto(c *call) fake.Answer {
 	found, ok := c.State.payments.Find(c.Path("id"))
 	if !ok || found.Deleted {

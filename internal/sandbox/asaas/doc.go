@@ -1,5 +1,7 @@
 // Package asaas is the sandbox's Asaas: customers, payments by Pix, slip and
-// card, refunds and the balance. Values are decimals of reais.
+// card, in instalments or by subscription, refunds, transfers, subaccounts,
+// webhooks and the balance. Values are decimals of reais. Webhooks are kept and
+// never called; get their events from /webhook/events.
 //
 // A card payment with a token is confirmed at once. The others wait until
 // somebody pays, which a test does with POST /payments/{id}/receiveInCash or,

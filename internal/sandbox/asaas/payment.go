@@ -40,6 +40,9 @@ type payment struct {
 	InvoiceURL        string       `json:"invoiceUrl"`
 	InvoiceNumber     string       `json:"invoiceNumber"`
 	PaymentDate       *string      `json:"paymentDate"`
+	Installment       string       `json:"installment,omitempty"`
+	InstallmentNumber int          `json:"installmentNumber,omitempty"`
+	Subscription      string       `json:"subscription,omitempty"`
 	Deleted           bool         `json:"deleted"`
 
 	refunded brazil.Cents
@@ -54,18 +57,28 @@ func createPayment(c *call) fake.Answer {
 		return *refusal
 	}
 	value, _ := body.Cents("value")
+	if body.Has("installmentCount") {
+		return createInstallments(c, body)
+	}
+	made := newPayment(c, body, value)
+	c.State.payments.Put(made.ID, made)
+	c.Effect("payment.created", made.ID, made.ExternalReference)
+	made.tell(c, "PAYMENT_CREATED")
+	if made.BillingType == billingCard && (body.Has("creditCardToken") || body.Has("creditCard")) {
+		made.settle(c, statusConfirmed)
+	}
+	return fake.OK(made)
+}
+
+// newPayment reads a payment that has been checked.
+func newPayment(c *call, body fake.Object, value brazil.Cents) *payment {
 	made := &payment{
 		Object: "payment", ID: c.Token("pay_", fake.Lower36, 16), DateCreated: day(c.Now), Customer: body.Text("customer"),
 		Value: value, NetValue: value, BillingType: body.Text("billingType"), Status: statusPending, DueDate: body.Text("dueDate"),
 		Description: body.Text("description"), ExternalReference: body.Text("externalReference"), InvoiceNumber: c.Token("", fake.Decimal, 8),
 	}
 	made.InvoiceURL = "https://sandbox.asaas.com/i/" + made.ID[len("pay_"):]
-	c.State.payments.Put(made.ID, made)
-	c.Effect("payment.created", made.ID, made.ExternalReference)
-	if made.BillingType == billingCard && (body.Has("creditCardToken") || body.Has("creditCard")) {
-		made.settle(c, statusConfirmed)
-	}
-	return fake.OK(made)
+	return made
 }
 
 func checkPayment(c *call, body fake.Object) *fake.Answer {
@@ -128,6 +141,7 @@ func updatePayment(c *call) fake.Answer {
 			return *refusal
 		}
 	}
+	before := *found
 	if value, ok := body.Cents("value"); ok && value > 0 {
 		found.Value, found.NetValue = value, value
 	} else if body.Has("value") {
@@ -139,7 +153,10 @@ func updatePayment(c *call) fake.Answer {
 	if body.Has("description") {
 		found.Description = body.Text("description")
 	}
-	c.Effect("payment.updated", found.ID, found.ExternalReference)
+	if *found != before { // What is so already is no effect.
+		c.Effect("payment.updated", found.ID, found.ExternalReference)
+		found.tell(c, "PAYMENT_UPDATED")
+	}
 	return fake.OK(found)
 }
 
@@ -150,6 +167,7 @@ func deletePayment(c *call) fake.Answer {
 	}
 	found.Deleted = true
 	c.Effect("payment.deleted", found.ID, found.ExternalReference)
+	found.tell(c, "PAYMENT_DELETED")
 	return fake.OK(fake.Map{"deleted": true, "id": found.ID})
 }
 

@@ -20,7 +20,13 @@ type call = fake.Call[state]
 type state struct {
 	customers fake.Shelf[*customer]
 	payments  fake.Shelf[*payment]
+	transfers fake.Shelf[*transfer]
+	webhooks  fake.Shelf[*webhook]
+	events    fake.Shelf[event]
 	balance   brazil.Cents
+
+	subscriptions fake.Shelf[*subscription]
+	subaccounts   fake.Shelf[subaccount]
 }
 
 // New returns Asaas without accounts. A credential is {api_key}.
@@ -50,6 +56,18 @@ func New(world fake.World) *fake.Server[state] {
 	s.Handle("POST /v3/payments/{id}/receiveInCash", receiveInCash)
 	s.Handle("POST /v3/sandbox/payment/{id}/confirm", confirmPayment)
 	s.Handle("GET /v3/finance/balance", balance)
+	s.Handle("GET /v3/installments/{id}/payments", listInstallments)
+	s.Handle("POST /v3/pix/qrCodes/static", staticQRCode)
+	s.Handle("POST /v3/subscriptions", createSubscription)
+	s.Handle("GET /v3/subscriptions", listSubscriptions)
+	s.Handle("GET /v3/subscriptions/{id}", getSubscription)
+	s.Handle("DELETE /v3/subscriptions/{id}", cancelSubscription)
+	s.Handle("POST /v3/transfers", createTransfer)
+	s.Handle("GET /v3/transfers", listTransfers)
+	s.Handle("POST /v3/accounts", createSubaccount)
+	s.Handle("POST /v3/webhooks", createWebhook)
+	s.Handle("GET /v3/webhooks", listWebhooks)
+	s.Handle("GET /v3/webhook/events", listEvents)
 	return s
 }
 

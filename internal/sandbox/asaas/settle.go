@@ -13,6 +13,11 @@ func (p *payment) settle(c *call, status string) {
 		c.State.balance += p.Value
 	}
 	c.Effect("payment.received", p.ID, p.ExternalReference)
+	name := "PAYMENT_RECEIVED"
+	if status == statusConfirmed {
+		name = "PAYMENT_CONFIRMED"
+	}
+	p.tell(c, name)
 }
 
 func receiveInCash(c *call) fake.Answer { return receive(c, statusInCash) }
@@ -57,6 +62,7 @@ func refundPayment(c *call) fake.Answer {
 		found.Status = statusRefunded
 	}
 	c.Effect("payment.refunded", found.ID, found.ExternalReference)
+	found.tell(c, "PAYMENT_REFUNDED")
 	return fake.OK(found)
 }
 
