@@ -64,7 +64,7 @@ func toolCases() []toolCase {
 		{"melhor-envio", "generate_label", `{"orders":["a-1"]}`, "POST", "/base/me/shipment/generate", "", `{"orders":["a-1"]}`},
 		{"melhor-envio", "track_shipment", `{"id":"a-1"}`, "POST", "/base/me/shipment/tracking", "", `{"orders":["a-1"]}`},
 		{"melhor-envio", "get_shipment", `{"id":"a-1"}`, "GET", "/base/me/orders/a-1", "", ""},
-		{"melhor-envio", "cancel_shipment", `{"id":"a-1","description":"x"}`, "POST", "/base/me/shipment/cancel", "", `{"order":{"id":"a-1","description":"x"}}`},
+		{"melhor-envio", "cancel_shipment", `{"id":"a-1","description":"x"}`, "POST", "/base/me/shipment/cancel", "", `{"order":{"id":"a-1","reason_id":"2","description":"x"}}`},
 		{"melhor-envio", "get_balance", `{}`, "GET", "/base/me/balance", "", ""},
 
 		{"z-api", "send_text", `{"phone":"5511999999999","message":"<oi> & tchau"}`, "POST", "/base/instances/3C01/token/zapi-token-0001/send-text", "", `{"phone":"5511999999999","message":"<oi> & tchau"}`},

@@ -1,5 +1,6 @@
 // Package melhorenvio is the sandbox's Melhor Envio: quotes, the cart, the
-// checkout that pays from a wallet, labels and tracking.
+// checkout that pays from a wallet, labels and tracking, agencies, and one store
+// for each account with its addresses.
 //
 // An order goes pending, released (paid), generated, and travels by the clock
 // from there: posted after a day, delivered after three. A new account's wallet

@@ -22,6 +22,7 @@ type call = fake.Call[state]
 // state is one account's.
 type state struct {
 	orders  fake.Shelf[*order]
+	stores  fake.Shelf[*store]
 	balance brazil.Cents
 }
 
@@ -53,6 +54,10 @@ func New(world fake.World) *fake.Server[state] {
 	s.Handle("GET /api/v2/me/orders/search", searchOrders)
 	s.Handle("GET /api/v2/me/orders/{id}", getOrder)
 	s.Handle("GET /api/v2/me/balance", balance)
+	s.Handle("GET /api/v2/me/companies", listStores)
+	s.Handle("POST /api/v2/me/companies/{id}/addresses", createAddress)
+	s.Handle("GET /api/v2/me/companies/{id}/addresses", listAddresses)
+	s.Handle("GET /api/v2/me/shipment/agencies", listAgencies)
 	return s
 }
 
