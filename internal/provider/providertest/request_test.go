@@ -18,7 +18,7 @@ import (
 
 // toolsOf is how many tools each provider has.
 func toolsOf() map[string]int {
-	return map[string]int{"stripe": 30, "asaas": 24, "melhor-envio": 18}
+	return map[string]int{"stripe": 30, "asaas": 24, "melhor-envio": 18, "z-api": 27}
 }
 
 func TestEveryToolIsSentAsItsProviderDocumentsIt(t *testing.T) {
@@ -54,7 +54,11 @@ func (b *testBundle) check(t *testing.T, one turn, number int) {
 	require.Len(t, heard, 1, one.tool)
 	b.checkRequest(t, one, heard[0])
 	require.Equal(t, one.effects, b.effects(from), one.tool)
-	b.checkAnswer(t, one, heard[0].Answer)
+	answer := heard[0].Answer
+	if len(answer) == 0 { // The client puts the status into words.
+		answer = []byte(result.Output)
+	}
+	b.checkAnswer(t, one, answer)
 	b.save(t, one, heard[0].Answer)
 }
 

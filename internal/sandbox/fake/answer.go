@@ -43,6 +43,10 @@ func (a Answer) Write(w http.ResponseWriter) {
 	for name, values := range frozen.Header {
 		w.Header()[http.CanonicalHeaderKey(name)] = values
 	}
+	if frozen.Status == http.StatusNoContent {
+		w.WriteHeader(frozen.Status)
+		return
+	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(frozen.Status)
 	data, _ := frozen.Body.(json.RawMessage)

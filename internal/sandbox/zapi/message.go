@@ -31,7 +31,7 @@ func kinds() []kind {
 		{"send-image", []string{"image"}},
 		{"send-document", []string{"document"}},
 		{"send-audio", []string{"audio"}},
-		{"send-location", []string{"latitude", "longitude"}},
+		{"send-location", []string{"title", "address", "latitude", "longitude"}},
 		{"send-contact", []string{"contactName", "contactPhone"}},
 		{"send-button-list", []string{"message", "buttonList"}},
 		{"send-option-list", []string{"message", "optionList"}},
@@ -64,7 +64,9 @@ func (k kind) send(c *call) fake.Answer {
 		Moment: c.Now.UnixMilli(), Status: "SENT", Type: k.path, Content: content,
 	}
 	c.State.messages.Put(sent.ID, sent)
-	c.State.contacts.Put(phone, contact{Phone: phone, Name: phone, Short: phone})
+	if _, known := c.State.contacts.Find(phone); !known {
+		c.State.contacts.Put(phone, contact{Phone: phone, Name: phone, Short: phone})
+	}
 	c.Effect("message.sent", sent.ID, "")
 	return fake.OK(fake.Map{"zaapId": sent.ZaapID, "messageId": sent.ID, "id": sent.ID})
 }
@@ -81,9 +83,26 @@ func readMessage(c *call) fake.Answer {
 	if !ok || found.Phone != body.Text("phone") {
 		return refuse(http.StatusNotFound, "Message not found")
 	}
-	found.Status = "READ"
-	c.Effect("message.read", found.ID, "")
+	if found.Status != "READ" {
+		found.Status = "READ"
+		c.Effect("message.read", found.ID, "")
+	}
 	return fake.OK(fake.Map{"value": true})
+}
+
+// deleteMessage answers with nothing, as there.
+func deleteMessage(c *call) fake.Answer {
+	query := c.Query()
+	found, ok := c.State.messages.Find(query.Get("messageId"))
+	if !ok || found.Phone != query.Get("phone") {
+		return refuse(http.StatusNotFound, "Message not found")
+	}
+	if query.Get("owner") != "true" {
+		return refuse(http.StatusBadRequest, "The message was sent by the account itself")
+	}
+	c.State.messages.Drop(found.ID)
+	c.Effect("message.deleted", found.ID, "")
+	return fake.Answer{Status: http.StatusNoContent}
 }
 
 func listMessages(c *call) fake.Answer {

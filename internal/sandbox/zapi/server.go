@@ -16,6 +16,8 @@ type call = fake.Call[state]
 type state struct {
 	messages fake.Shelf[*message]
 	contacts fake.Shelf[contact]
+	chats    fake.Shelf[*chat]
+	groups   fake.Shelf[*group]
 }
 
 // New returns Z-API without accounts. A credential is
@@ -49,6 +51,18 @@ func New(world fake.World) *fake.Server[state] {
 	s.Handle(at("GET /contacts/{phone}"), findContact)
 	s.Handle(at("GET /messages/{phone}"), listMessages)
 	s.Handle(at("GET /chat-messages/{phone}"), listMessages)
+	s.Handle(at("DELETE /messages"), deleteMessage)
+	s.Handle(at("GET /profile-picture"), profilePicture)
+	s.Handle(at("POST /contacts/add"), addContacts)
+	s.Handle(at("GET /chats"), listChats)
+	s.Handle(at("POST /modify-chat"), modifyChat)
+	s.Handle(at("GET /tags"), listLabels)
+	s.Handle(at("PUT /chats/{phone}/tags/{tag}/add"), addLabel)
+	s.Handle(at("GET /groups"), listGroups)
+	s.Handle(at("POST /create-group"), createGroup)
+	s.Handle(at("GET /group-metadata/{group}"), groupMetadata)
+	s.Handle(at("POST /add-participant"), addParticipant)
+	s.Handle(at("POST /remove-participant"), removeParticipant)
 	return s
 }
 
