@@ -51,6 +51,11 @@ func (t *tool) arguments(raw json.RawMessage) (map[string]any, *events.ToolFault
 		}
 		return nil, invalid(complaints(fault))
 	}
+	for name, value := range t.defaults {
+		if _, given := args[name]; !given {
+			args[name] = value
+		}
+	}
 	return args, nil
 }
 

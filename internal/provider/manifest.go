@@ -145,10 +145,12 @@ type ToolSpec struct {
 	Stakes      Stakes       `json:"stakes,omitempty"`
 	// Corrects says, for people, what public connectors get wrong here, and by
 	// whose word; Doubt says what nobody has confirmed.
-	Corrects   string          `json:"corrects,omitempty"`
-	Doubt      string          `json:"doubt,omitempty"`
-	Method     string          `json:"method"`
-	Path       string          `json:"path"`
+	Corrects string `json:"corrects,omitempty"`
+	Doubt    string `json:"doubt,omitempty"`
+	Method   string `json:"method"`
+	Path     string `json:"path"`
+	// Parameters is the JSON Schema of the arguments. A default on its top level
+	// is sent where the argument is not given.
 	Parameters json.RawMessage `json:"parameters"`
 	// Query lays out the query. Defaults to all arguments that are not in the
 	// path for GET and DELETE, and to none for other methods.

@@ -17,9 +17,21 @@ type scope struct {
 	rest map[string]any
 	// values are named with a dollar sign.
 	values map[string]string
+	// item is the element for which a list's layout is filled in, "{.}", and
+	// number counts them from 1, "{#}"; 0 outside of a list's layout.
+	item   any
+	number int
 }
 
-// placeholder reads "{name}", "{name/pointer}", "{$value}" and "{*}".
+// eachKey names, in a layout, the argument for each of whose elements the rest
+// of the object is filled in: {"$each": "codes", "code": "{.}"}.
+const eachKey = "$each"
+
+// asText ends a placeholder whose number or boolean is sent as text.
+const asText = "|text"
+
+// placeholder reads "{name}", "{name/pointer}", "{$value}", "{.}", "{#}" and
+// "{*}", each of which may end in "|text".
 func placeholder(text string) (name string, ok bool) {
 	if len(text) < 3 || text[0] != '{' || text[len(text)-1] != '}' {
 		return "", false
@@ -28,8 +40,18 @@ func placeholder(text string) (name string, ok bool) {
 }
 
 func (s scope) value(name string) (any, bool) {
-	if name == "*" {
+	if plain, text := strings.CutSuffix(name, asText); text {
+		value, ok := s.value(plain)
+		written, isScalar := scalar(value)
+		return written, ok && isScalar && value != nil
+	}
+	switch {
+	case name == "*":
 		return s.rest, true
+	case name == "." && s.number > 0:
+		return s.item, true
+	case name == "#" && s.number > 0:
+		return json.Number(strconv.Itoa(s.number)), true
 	}
 	if key, isValue := strings.CutPrefix(name, "$"); isValue {
 		value, ok := s.values[key]
@@ -53,6 +75,9 @@ func expand(layout any, s scope) (any, bool) {
 		}
 		return node, true
 	case map[string]any:
+		if name, ok := node[eachKey].(string); ok {
+			return expandEach(name, node, s)
+		}
 		filled := make(map[string]any, len(node))
 		for key, child := range node {
 			if value, ok := expand(child, s); ok {
@@ -73,6 +98,24 @@ func expand(layout any, s scope) (any, bool) {
 	}
 }
 
+// expandEach fills an object in for each element of a list.
+func expandEach(name string, node map[string]any, s scope) (any, bool) {
+	list, ok := s.args[name].([]any)
+	if !ok || len(list) == 0 {
+		return nil, false
+	}
+	one := maps.Clone(node)
+	delete(one, eachKey)
+	filled := make([]any, 0, len(list))
+	for i, element := range list {
+		s.item, s.number = element, i+1
+		if value, ok := expand(one, s); ok {
+			filled = append(filled, value)
+		}
+	}
+	return filled, true
+}
+
 // names collects the arguments that a layout uses, "*" among them, and refuses
 // braces that would be sent as they stand.
 func names(layout any, into map[string]bool) error {
@@ -81,13 +124,19 @@ func names(layout any, into map[string]bool) error {
 		name, ok := placeholder(node)
 		switch {
 		case ok:
-			name, _, _ = strings.Cut(name, "/")
-			into[name] = true
+			name, _, _ = strings.Cut(strings.TrimSuffix(name, asText), "/")
+			if name != "." && name != "#" {
+				into[name] = true
+			}
 		case strings.ContainsAny(node, "{}"):
 			return fmt.Errorf("%q is no whole placeholder", node)
 		}
 	case map[string]any:
 		for _, key := range slices.Sorted(maps.Keys(node)) {
+			if each, ok := node[key].(string); ok && key == eachKey {
+				into[each] = true
+				continue
+			}
 			if err := names(node[key], into); err != nil {
 				return err
 			}

@@ -21,10 +21,12 @@ type tool struct {
 	schema *jsonschema.Schema
 	// parameters is the schema as the model sees it.
 	parameters json.RawMessage
-	query      any // layout, nil for none
-	body       any // layout, nil for none
-	elsewhere  map[string]bool
-	lookup     *lookup
+	// defaults stand for arguments that are not given.
+	defaults  map[string]any
+	query     any // layout, nil for none
+	body      any // layout, nil for none
+	elsewhere map[string]bool
+	lookup    *lookup
 }
 
 // lookup is a [LookupSpec] made ready.
@@ -45,6 +47,9 @@ func compileTool(manifest Manifest, spec ToolSpec) (*tool, error) {
 		return nil, err
 	}
 	made := &tool{ToolSpec: spec, schema: schema, parameters: parameters, elsewhere: map[string]bool{}}
+	if made.defaults, err = defaultsOf(schema, parameters); err != nil {
+		return nil, err
+	}
 	if made.query, err = parseLayout(spec.Query); err != nil {
 		return nil, fmt.Errorf("query: %w", err)
 	}
@@ -104,6 +109,29 @@ func compileParameters(raw json.RawMessage) (*jsonschema.Schema, json.RawMessage
 		return nil, nil, fmt.Errorf("parameters: %w", err)
 	}
 	return schema, compact.Bytes(), nil
+}
+
+// defaultsOf are the defaults of a tool's parameters, each of which has to fit
+// its own schema.
+func defaultsOf(schema *jsonschema.Schema, parameters json.RawMessage) (map[string]any, error) {
+	document, err := parseLayout(parameters)
+	if err != nil {
+		return nil, fmt.Errorf("parameters: %w", err)
+	}
+	declared, _ := at(document, "/properties")
+	properties, _ := declared.(map[string]any)
+	defaults := map[string]any{}
+	for name, property := range properties {
+		value, ok := at(property, "/default")
+		if !ok {
+			continue
+		}
+		if err := schema.Properties[name].Validate(value); err != nil {
+			return nil, fmt.Errorf("parameters: default of %s: %w", name, err)
+		}
+		defaults[name] = value
+	}
+	return defaults, nil
 }
 
 // compileSchema makes a schema of a tool ready, which reaches for nothing

@@ -18,7 +18,7 @@ import (
 
 // toolsOf is how many tools each provider has.
 func toolsOf() map[string]int {
-	return map[string]int{"stripe": 30, "asaas": 24, "melhor-envio": 18, "z-api": 27}
+	return map[string]int{"stripe": 30, "asaas": 24, "melhor-envio": 18, "z-api": 27, "correios": 21}
 }
 
 func TestEveryToolIsSentAsItsProviderDocumentsIt(t *testing.T) {

@@ -1,5 +1,6 @@
 // Package correios is the sandbox's Brazilian post: tokens, prices, delivery
-// times, postal codes, pre-posted parcels and their tracking.
+// times, postal codes, pre-posted parcels and their tracking, collections and
+// returns.
 //
 // A token is fetched with the user, the access code and the number of the
 // posting card; the card's number, not the user's, is what the body asks for.

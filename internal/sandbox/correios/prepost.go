@@ -26,6 +26,7 @@ type parcel struct {
 	Sender    fake.Object `json:"remetente"`
 	Recipient fake.Object `json:"destinatario"`
 	Content   fake.Object `json:"objetoPostal,omitempty"`
+	Weight    string      `json:"pesoInformado,omitempty"`
 	Note      string      `json:"observacao,omitempty"`
 
 	created time.Time
@@ -55,7 +56,7 @@ func createPrepost(c *call) fake.Answer {
 		ID: c.Token("PR", fake.Base62, 24), Label: brazil.ParcelLabel(kind.label, c.Token("", fake.Decimal, 8)),
 		Service: kind.Code, Situation: situationPreposted, Created: stamp(c.Now), Deadline: stamp(c.Now.AddDate(0, 0, 15)),
 		Sender: body.Object("remetente"), Recipient: body.Object("destinatario"), Content: body.Object("objetoPostal"),
-		Note: body.Text("observacao"), created: c.Now,
+		Weight: body.Text("pesoInformado"), Note: body.Text("observacao"), created: c.Now,
 	}
 	c.State.parcels.Put(made.ID, made)
 	c.Effect("prepost.created", made.ID, body.Text("observacao", "numeroNotaFiscal"))
@@ -87,10 +88,12 @@ func getPrepost(c *call) fake.Answer {
 }
 
 func listPreposts(c *call) fake.Answer {
-	situation := c.Query().Get("situacao")
+	query := c.Query()
+	agree := func(filter, value string) bool { return filter == "" || filter == value }
 	found := c.State.parcels.Newest(func(one *parcel) bool {
 		one.travel(c.Now)
-		return situation == "" || one.Situation == situation
+		return agree(query.Get("situacao"), one.Situation) && agree(query.Get("status"), one.Situation) &&
+			agree(query.Get("id"), one.ID) && agree(query.Get("codigoObjeto"), one.Label)
 	})
 	size, err := strconv.Atoi(c.Query().Get("size"))
 	if err != nil || size < 1 {

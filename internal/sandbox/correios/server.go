@@ -13,7 +13,11 @@ const Server = "correios"
 type call = fake.Call[state]
 
 // state is one account's.
-type state struct{ parcels fake.Shelf[*parcel] }
+type state struct {
+	parcels     fake.Shelf[*parcel]
+	collections fake.Shelf[*errand]
+	reverses    fake.Shelf[*errand]
+}
 
 // New returns the post without accounts. A credential is
 // {user, access_code, posting_card}.
@@ -41,6 +45,16 @@ func New(world fake.World) *fake.Server[state] {
 	s.Handle("GET /prepostagem/v1/prepostagens", listPreposts)
 	s.Handle("GET /prepostagem/v1/prepostagens/{id}", getPrepost)
 	s.Handle("DELETE /prepostagem/v1/prepostagens/{id}", cancelPrepost)
+	s.Handle("GET /prepostagem/v2/prepostagens", listPreposts)
+	s.Handle("POST /prepostagem/v1/prepostagens/postagens", postObjects)
+	s.Handle("POST /etiqueta/v1/solicitar", buyRange)
+	s.Handle("GET /preco/v1/servicos/{service}/faixas", cepRanges)
+	s.Handle("GET /prazo/v1/nacional/{service}/formaentrega", deliveryModality)
+	s.Handle("POST /coleta/v1/coletas", createCollection)
+	s.Handle("GET /coleta/v1/coletas/{id}", getCollection)
+	s.Handle("DELETE /coleta/v1/coletas/{id}", cancelCollection)
+	s.Handle("POST /logisticareversa/v1/solicitacoes", createReverse)
+	s.Handle("GET /logisticareversa/v1/solicitacoes/{id}", getReverse)
 	return s
 }
 
