@@ -1,10 +1,12 @@
 // Package provider calls the tools of the tenants' providers: Stripe, Asaas,
 // Correios and whatever else has a manifest.
 //
-// It owns the manifests, one YAML file per server, which say everything that
-// differs between providers: hosts, authentication, tools with the JSON Schema
-// of their arguments, where each argument goes, and what sending a call twice
-// would do. It owns the client that obeys them.
+// It owns the manifests, one YAML file per server, with parts in the folder of
+// its name where it is long, which say everything that differs between
+// providers: hosts, authentication, tools with the JSON Schemas of their
+// arguments and answers, where each argument goes, what is at stake, what
+// sending a call twice would do and how its effect is found again; and where
+// public connectors are wrong, by whose word. It owns the client that obeys them.
 //
 // It promises that
 //   - nothing is sent before the arguments fit the tool's schema, and no

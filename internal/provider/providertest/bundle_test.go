@@ -3,6 +3,7 @@ package providertest
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -148,16 +149,35 @@ func (b *testBundle) elsewhere(t *testing.T, one turn) {
 	if one.meanwhile == "" {
 		return
 	}
-	method, path, _ := strings.Cut(filled(t, one.meanwhile, b.saved), " ")
-	request, err := http.NewRequestWithContext(t.Context(), method, b.sandbox.BaseURLs()[b.server]+path, http.NoBody)
+	method, rest, _ := strings.Cut(filled(t, one.meanwhile, b.saved), " ")
+	path, body, _ := strings.Cut(rest, " ")
+	header := http.Header{"Access_token": {b.fields["api_key"]}, "Content-Type": {"application/json"}}
+	if b.server == "nuvem-fiscal" {
+		form := url.Values{"grant_type": {"client_credentials"}, "client_id": {b.fields["client_id"]}, "client_secret": {b.fields["client_secret"]}}
+		token := b.send(t, http.MethodPost, "/oauth/token", form.Encode(), http.Header{"Content-Type": {"application/x-www-form-urlencoded"}})
+		header.Set("Authorization", "Bearer "+pick(t, token, "/access_token"))
+	}
+	answer := b.send(t, method, path, body, header)
+	for _, keep := range one.keeps {
+		b.saved[keep[0]] = pick(t, answer, keep[1])
+	}
+	b.took()
+}
+
+// send asks the fake for something without the client.
+func (b *testBundle) send(t *testing.T, method, path, body string, header http.Header) []byte {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), method, b.sandbox.BaseURLs()[b.server]+path, strings.NewReader(body))
 	require.NoError(t, err)
-	request.Header.Set("Access_token", b.fields["api_key"])
-	request.Close = true
+	request.Header, request.Close = header, true
+	request.Header.Set("User-Agent", "somebody else")
 	response, err := http.DefaultClient.Do(request)
 	require.NoError(t, err)
-	require.NoError(t, response.Body.Close())
-	require.Equal(t, http.StatusOK, response.StatusCode, one.meanwhile)
-	b.took()
+	defer func() { _ = response.Body.Close() }()
+	answer, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusOK, response.StatusCode, "%s: %s", path, answer)
+	return answer
 }
 
 // save keeps the parts of an answer that later turns need.

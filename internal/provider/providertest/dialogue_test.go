@@ -25,7 +25,8 @@ type turn struct {
 	effects          []string
 	saves            [][2]string // name and pointer
 	advance          time.Duration
-	meanwhile        string // method and path
+	meanwhile        string // method, path and perhaps a body
+	keeps            [][2]string
 }
 
 // readDialogue reads the dialogue of a server.
@@ -73,6 +74,9 @@ func (u *turn) take(word, rest string) bool {
 	case "save":
 		name, pointer, _ := strings.Cut(rest, " ")
 		u.saves = append(u.saves, [2]string{name, pointer})
+	case "keep":
+		name, pointer, _ := strings.Cut(rest, " ")
+		u.keeps = append(u.keeps, [2]string{name, pointer})
 	default:
 		return false
 	}

@@ -15,7 +15,8 @@
 //	json {"customer":"${customer}","value":19.90}                  numbers as they are written
 //	effects payment.created                                        what the journal gains, nothing when absent
 //	save payment /id                                               a part of the answer, for ${payment}
-//	meanwhile POST /sandbox/payment/${payment}/confirm             what somebody else does just before, at Asaas
+//	meanwhile POST /sandbox/payment/${payment}/confirm             what somebody else asks for just before
+//	keep lot /id                                                   a part of what that was answered
 //
 // A line "advance 25h" before a call moves the clock.
 //

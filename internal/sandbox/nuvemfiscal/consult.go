@@ -60,5 +60,5 @@ func registerCompany(c *call) fake.Answer {
 func listCompanies(c *call) fake.Answer {
 	id := brazil.Digits(c.Query().Get("cpf_cnpj"))
 	found := c.State.companies.Newest(func(one fake.Object) bool { return id == "" || one.Text("cpf_cnpj") == id })
-	return fake.OK(fake.Map{"@count": len(found), "data": found})
+	return listed(c, found)
 }

@@ -1,5 +1,6 @@
-// Package nuvemfiscal is the sandbox's Nuvem Fiscal: tokens, fiscal documents,
-// companies and postal codes.
+// Package nuvemfiscal is the sandbox's Nuvem Fiscal: tokens, fiscal documents
+// with their events and batches, companies with their certificates, and postal
+// codes.
 //
 // A document is taken as pending, and authorised by the time somebody asks for
 // it, as the tax office takes its seconds. Both forms of a document's body are

@@ -14,6 +14,7 @@ const (
 	statusPending    = "pendente"
 	statusAuthorized = "autorizado"
 	statusCancelled  = "cancelado"
+	statusClosed     = "encerrado"
 )
 
 // minReason is the shortest reason for a cancellation that the tax office takes.
@@ -32,7 +33,8 @@ type document struct {
 	AccessKey   string    `json:"chave,omitempty"`
 	Protocol    string    `json:"protocolo,omitempty"`
 
-	kind string
+	kind   string
+	issuer string // CPF or CNPJ, of documents in the tax office's layout
 }
 
 // kind is a sort of fiscal document.
@@ -72,14 +74,25 @@ func (k kind) create(c *call) fake.Answer {
 	if len(missing) > 0 {
 		return invalid("Campo obrigatório não informado: " + strings.Join(missing, ", "))
 	}
+	made := k.issue(c, environment, body.Text("referencia"))
+	for _, party := range []string{"emit", "prest"} {
+		if issuer := body.Object(k.layout).Object(party).Text("CNPJ", "CPF"); issuer != "" {
+			made.issuer = issuer
+		}
+	}
+	c.Effect(k.name+".created", made.ID, made.Reference)
+	return fake.OK(made)
+}
+
+// issue puts a new document before the tax office.
+func (k kind) issue(c *call, environment, reference string) *document {
 	number := len(c.State.documents.Newest(func(d *document) bool { return d.kind == k.name })) + 1
 	made := &document{
 		ID: c.Token(k.prefix, fake.Hex, 32), Environment: environment, Created: c.Now, Status: statusPending,
-		Reference: body.Text("referencia"), IssuedAt: c.Now, Model: k.model, Series: 1, Number: number, kind: k.name,
+		Reference: reference, IssuedAt: c.Now, Model: k.model, Series: 1, Number: number, kind: k.name,
 	}
 	c.State.documents.Put(made.ID, made)
-	c.Effect(k.name+".created", made.ID, made.Reference)
-	return fake.OK(made)
+	return made
 }
 
 // find answers with a document, which by now the tax office has looked at.
@@ -112,16 +125,22 @@ func (d *document) settle(c *call) {
 
 func (k kind) list(c *call) fake.Answer {
 	query := c.Query()
-	top, err := strconv.Atoi(query.Get("$top"))
+	agree := func(filter, value string) bool { return filter == "" || filter == value }
+	return listed(c, c.State.documents.Newest(func(d *document) bool {
+		return d.kind == k.name && agree(query.Get("referencia"), d.Reference) && agree(query.Get("ambiente"), d.Environment) &&
+			agree(query.Get("cpf_cnpj"), d.issuer)
+	}))
+}
+
+// listed answers with one page of things.
+func listed[T any](c *call, things []T) fake.Answer {
+	top, err := strconv.Atoi(c.Query().Get("$top"))
 	if err != nil || top < 1 {
 		top = 10
 	}
-	skip, _ := strconv.Atoi(query.Get("$skip"))
-	found := c.State.documents.Newest(func(d *document) bool {
-		return d.kind == k.name && (query.Get("referencia") == "" || d.Reference == query.Get("referencia"))
-	})
-	page, _ := fake.Page(found, top, skip)
-	return fake.OK(fake.Map{"@count": len(found), "data": page})
+	skip, _ := strconv.Atoi(c.Query().Get("$skip"))
+	page, _ := fake.Page(things, top, skip)
+	return fake.OK(fake.Map{"@count": len(things), "data": page})
 }
 
 func (k kind) cancel(c *call) fake.Answer {
@@ -130,18 +149,18 @@ func (k kind) cancel(c *call) fake.Answer {
 		return notFound(k.name, c.Path("id"))
 	}
 	body, err := c.Object()
-	if err != nil || len(body.Text("justificativa")) < minReason {
+	reason := body.Text("justificativa", "motivo")
+	if err != nil || k.name != "nfse" && len(reason) < minReason { // A town may ask for no reason.
 		return invalid("justificativa: deve ter ao menos 15 caracteres.")
 	}
 	if found.Status != statusAuthorized {
 		return refuse(http.StatusBadRequest, "InvalidStatus", "O documento não pode ser cancelado na situação "+found.Status+".")
 	}
 	found.Status = statusCancelled
+	made := found.happen(c, "cancelamento")
+	made.Reason = reason
 	c.Effect(k.name+".cancelled", found.ID, found.Reference)
-	return fake.OK(fake.Map{
-		"id": c.Token("evt_", fake.Hex, 24), "ambiente": found.Environment, "status": "registrado", "justificativa": body.Text("justificativa"),
-		"data_evento": c.Now, "numero_protocolo": c.Token("1", fake.Decimal, 14),
-	})
+	return fake.OK(made)
 }
 
 func environmentOf(text string) (string, bool) {

@@ -15,6 +15,10 @@ type call = fake.Call[state]
 type state struct {
 	documents fake.Shelf[*document]
 	companies fake.Shelf[fake.Object]
+	events    fake.Shelf[*event]
+	batches   fake.Shelf[*batch]
+
+	certificates fake.Shelf[string] // by company, what tells one from the next
 }
 
 // New returns Nuvem Fiscal without accounts. A credential is
@@ -41,10 +45,21 @@ func New(world fake.World) *fake.Server[state] {
 		s.Handle("GET /"+kind.name, kind.list)
 		s.Handle("GET /"+kind.name+"/{id}", kind.find)
 		s.Handle("POST /"+kind.name+"/{id}/cancelamento", kind.cancel)
-		if kind.name == "nfse" { // by its DPS, of the national layout; the bare path takes the RPS of old
+		switch kind.name {
+		case "nfse": // by its DPS, of the national layout; the bare path takes the RPS of old
 			s.Handle("POST /nfse/dps", kind.create)
+		case "nfe":
+			s.Handle("POST /nfe/{id}/carta-correcao", kind.correct)
+			s.Handle("POST /nfe/lotes", kind.createBatch)
+		case "cte":
+			s.Handle("POST /cte/{id}/carta-correcao", kind.correct)
+		case "mdfe":
+			s.Handle("POST /mdfe/{id}/encerramento", kind.closeManifest)
 		}
 	}
+	s.Handle("GET /nfe/eventos", listEvents)
+	s.Handle("GET /nfe/lotes/{id}", findBatch)
+	s.Handle("PUT /empresas/{company}/certificado", putCertificate)
 	s.Handle("GET /cnpj/{cnpj}", consultCNPJ)
 	s.Handle("GET /cep/{cep}", consultCEP)
 	s.Handle("POST /empresas", registerCompany)
