@@ -6,7 +6,10 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/stretchr/testify/require"
+
+	"github.com/feira-dev/feira/events"
 )
 
 func TestEmbeddedManifestsAreValid(t *testing.T) {
@@ -20,6 +23,30 @@ func TestEmbeddedManifestsAreValid(t *testing.T) {
 	}
 	require.Equal(t, 144, tools)
 	require.NoError(t, Check(manifests))
+}
+
+func TestTheHostsAreThoseOfTheProviders(t *testing.T) {
+	t.Parallel()
+	manifests, err := Embedded()
+	require.NoError(t, err)
+	hosts := map[string]map[events.Environment]string{}
+	for _, manifest := range manifests {
+		hosts[manifest.ID] = manifest.BaseURLs
+	}
+	on := func(live, test string) map[events.Environment]string {
+		if test == "" {
+			return map[events.Environment]string{events.EnvironmentLive: live}
+		}
+		return map[events.Environment]string{events.EnvironmentLive: live, events.EnvironmentTest: test}
+	}
+	require.Empty(t, cmp.Diff(map[string]map[events.Environment]string{
+		"stripe":       on("https://api.stripe.com/v1", "https://api.stripe.com/v1"),
+		"correios":     on("https://api.correios.com.br", "https://apihom.correios.com.br"),
+		"nuvem-fiscal": on("https://api.nuvemfiscal.com.br", "https://api.sandbox.nuvemfiscal.com.br"),
+		"asaas":        on("https://api.asaas.com/v3", "https://api-sandbox.asaas.com/v3"),
+		"melhor-envio": on("https://melhorenvio.com.br/api/v2", "https://sandbox.melhorenvio.com.br/api/v2"),
+		"z-api":        on("https://api.z-api.io", ""),
+	}, hosts))
 }
 
 // whole is a manifest of one tool, of which a test takes what it needs.

@@ -14,6 +14,7 @@ import (
 	"github.com/feira-dev/feira/events"
 	"github.com/feira-dev/feira/internal/agent"
 	"github.com/feira-dev/feira/internal/sandbox"
+	"github.com/feira-dev/feira/internal/sandbox/journal"
 )
 
 // toolsOf is how many tools each provider has.
@@ -66,12 +67,31 @@ func (b *testBundle) check(t *testing.T, one turn, number int) {
 	require.Len(t, heard, 1, one.tool)
 	b.checkRequest(t, one, heard[0])
 	require.Equal(t, one.effects, b.effects(from), one.tool)
+	b.checkKey(t, one, call)
 	answer := heard[0].Answer
 	if len(answer) == 0 { // The client puts the status into words.
 		answer = []byte(result.Output)
 	}
 	b.checkAnswer(t, one, answer)
 	b.save(t, one, heard[0].Answer)
+}
+
+// checkKey finds the call's key in the journal's last line, where the provider
+// honours it or the effect carries it: by that the journal is held against the
+// session log.
+func (b *testBundle) checkKey(t *testing.T, one turn, call agent.Call) {
+	t.Helper()
+	if len(one.effects) == 0 {
+		return
+	}
+	entries := b.sandbox.Journal().Entries(journal.Filter{Server: b.server, Account: tenant})
+	last := entries[len(entries)-1]
+	switch {
+	case b.spec(t, one.tool).Safety == agent.SafetyKeyed:
+		require.Equal(t, call.Key, last.Key, one.tool)
+	case b.traced(t, one, call):
+		require.Equal(t, call.Key, last.Reference, one.tool)
+	}
 }
 
 func (b *testBundle) checkRequest(t *testing.T, one turn, got sandbox.Exchange) {
@@ -81,6 +101,9 @@ func (b *testBundle) checkRequest(t *testing.T, one turn, got sandbox.Exchange) 
 	requireValues(t, filled(t, one.query, b.saved), got.Query)
 	for name, value := range b.headers(t, one) {
 		require.Equal(t, value, got.Header.Get(name), "%s: %s", one.tool, name)
+	}
+	if b.server == "correios" || b.server == "nuvem-fiscal" { // A token that the fake has given out.
+		require.True(t, strings.HasPrefix(got.Header.Get("Authorization"), "Bearer eyJ"), one.tool)
 	}
 	switch {
 	case one.hasForm:

@@ -28,12 +28,19 @@ func createInstallments(c *call, body fake.Object) fake.Answer {
 	parts := make([]*payment, count)
 	for i := range parts {
 		parts[i] = newPayment(c, body, value)
-		parts[i].DueDate, parts[i].Installment, parts[i].InstallmentNumber = day(due.AddDate(0, i, 0)), plan, i+1
+		parts[i].DueDate, parts[i].Installment, parts[i].InstallmentNumber = day(monthsAfter(due, i)), plan, i+1
 		c.State.payments.Put(parts[i].ID, parts[i])
 		parts[i].tell(c, "PAYMENT_CREATED")
 	}
 	c.Effect("payment.created", parts[0].ID, parts[0].ExternalReference)
 	return fake.OK(parts[0])
+}
+
+// monthsAfter is the same day of a later month, or its last one.
+func monthsAfter(day time.Time, months int) time.Time {
+	first := time.Date(day.Year(), day.Month()+time.Month(months), 1, 0, 0, 0, 0, day.Location())
+	last := first.AddDate(0, 1, -1).Day()
+	return first.AddDate(0, 0, min(day.Day(), last)-1)
 }
 
 func listInstallments(c *call) fake.Answer {

@@ -35,7 +35,31 @@ type invoice struct {
 	Metadata         map[string]string `json:"metadata"`
 	Number           *string           `json:"number"`
 	Status           string            `json:"status"`
-	Subscription     *string           `json:"subscription"`
+	Parent           *parent           `json:"parent"`
+}
+
+// parent is what an invoice bills.
+type parent struct {
+	Type    string      `json:"type"`
+	Details billedTerms `json:"subscription_details"`
+}
+
+type billedTerms struct {
+	Subscription string `json:"subscription"`
+}
+
+// bills ties an invoice to a subscription.
+func (i *invoice) bills(s *subscription) {
+	i.Parent = &parent{Type: "subscription_details", Details: billedTerms{Subscription: s.ID}}
+	i.AmountDue, i.Currency = s.amount(), s.currency()
+}
+
+// subscription is the one that an invoice bills; empty for none.
+func (i *invoice) subscription() string {
+	if i.Parent == nil {
+		return ""
+	}
+	return i.Parent.Details.Subscription
 }
 
 func newInvoice(c *call, customer string) *invoice {
@@ -78,7 +102,7 @@ func createInvoice(c *call) fake.Answer {
 		if !ok {
 			return absent(http.StatusBadRequest, "subscription", "subscription", id)
 		}
-		made.Subscription, made.AmountDue, made.Currency = &id, of.amount(), of.currency()
+		made.bills(of)
 	}
 	if days > 0 {
 		due := made.Created + days*dayOfSeconds
@@ -95,11 +119,7 @@ func listInvoices(c *call) fake.Answer {
 		return *refusal
 	}
 	found := c.State.invoices.Newest(func(one *invoice) bool {
-		of := ""
-		if one.Subscription != nil {
-			of = *one.Subscription
-		}
-		return agree(f.text("customer"), one.Customer) && agree(f.text("status"), one.Status) && agree(f.text("subscription"), of) &&
+		return agree(f.text("customer"), one.Customer) && agree(f.text("status"), one.Status) && agree(f.text("subscription"), one.subscription()) &&
 			agree(f.text("collection_method"), one.CollectionMethod) && f.within(one.Created)
 	})
 	return listed(c, f, found, func(one *invoice) string { return one.ID })
@@ -180,10 +200,7 @@ func (i *invoice) collect(c *call) {
 	i.Status, i.AmountPaid = statusPaid, i.AmountDue
 	c.State.balance[i.Currency] += i.AmountDue
 	c.Effect("invoice.paid", i.ID, reference(i.Metadata))
-	if i.Subscription == nil {
-		return
-	}
-	if of, ok := c.State.subscriptions.Find(*i.Subscription); ok && of.Status == statusIncomplete {
+	if of, ok := c.State.subscriptions.Find(i.subscription()); ok && of.Status == statusIncomplete {
 		of.Status = statusActive
 	}
 }

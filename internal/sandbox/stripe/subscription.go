@@ -87,7 +87,8 @@ func createSubscription(c *call) fake.Answer {
 // bill makes the first invoice, and collects it where it can.
 func (s *subscription) bill(c *call) {
 	first := newInvoice(c, s.Customer)
-	first.Subscription, first.AmountDue, first.Currency, first.CollectionMethod = &s.ID, s.amount(), s.currency(), s.CollectionMethod
+	first.bills(s)
+	first.CollectionMethod = s.CollectionMethod
 	s.LatestInvoice = &first.ID
 	c.State.invoices.Put(first.ID, first)
 	if s.CollectionMethod == collectSend {
