@@ -44,12 +44,7 @@ func (m *model) line(id events.TenantID, now time.Time) []fair.Waiting {
 			continue
 		}
 		ranks[sequence] = m.rank(it)
-		request := it.Request
-		request.NotBefore = time.Time{}
-		if it.notBefore > m.now {
-			request.NotBefore = time.UnixMicro(it.notBefore).UTC()
-		}
-		line = append(line, fair.Waiting{Request: request, Reason: m.why(it)})
+		line = append(line, fair.Waiting{Request: m.told(it), Reason: m.why(it)})
 	}
 	slices.SortFunc(line, func(a, b fair.Waiting) int {
 		return cmp.Or(cmp.Compare(ranks[a.Sequence], ranks[b.Sequence]), cmp.Compare(a.Sequence, b.Sequence))

@@ -309,8 +309,19 @@ func (m *model) expired(now time.Time) (fair.Request, bool) {
 	}
 	delete(m.items, it.Sequence)
 	m.refresh(m.tenants[it.Tenant])
-	it.Expires = time.UnixMicro(it.expiry).UTC()
-	return it.Request, true
+	ended := m.told(it)
+	ended.Expires = time.UnixMicro(it.expiry).UTC()
+	return ended, true
+}
+
+// told is a queued request as the caller is told of it.
+func (m *model) told(it *modelItem) fair.Request {
+	request := it.Request
+	request.NotBefore = time.Time{}
+	if it.notBefore > m.now {
+		request.NotBefore = time.UnixMicro(it.notBefore).UTC()
+	}
+	return request
 }
 
 func (m *model) next(now time.Time) (fair.Request, bool) {
