@@ -108,6 +108,8 @@ type QueueLimits struct {
 	Rate       int     `json:"rate,omitempty"`
 	Burst      int     `json:"burst,omitempty"`
 	RatePeriod float64 `json:"rate_period_seconds,omitempty"`
+	// Backlog is how many may be queued; absent where the broker's limit is all.
+	Backlog int `json:"backlog,omitempty"`
 }
 
 // QueuedRequest is a request that waits.

@@ -83,7 +83,7 @@ func isTerminal(w io.Writer) bool {
 func queueColumns() []column[events.QueueTenant] {
 	return []column[events.QueueTenant]{
 		{"TENANT", func(t events.QueueTenant) string { return string(t.Tenant) }},
-		{"QUEUED", func(t events.QueueTenant) string { return strconv.Itoa(t.Queued) }},
+		{"QUEUED", queued},
 		{"RUNNING/CAP", func(t events.QueueTenant) string { return fmt.Sprintf("%d/%d", t.Running, t.Limits.Concurrency) }},
 		{"OLDEST", oldest},
 		{"SHARE", func(t events.QueueTenant) string { return fmt.Sprintf("%.1f%%", 100*t.Share) }},
@@ -130,6 +130,13 @@ func writeQueue(w io.Writer, told events.QueueTold, one bool) {
 			say(w, "%d more", more)
 		}
 	}
+}
+
+func queued(t events.QueueTenant) string {
+	if t.Limits.Backlog == 0 {
+		return strconv.Itoa(t.Queued)
+	}
+	return fmt.Sprintf("%d/%d", t.Queued, t.Limits.Backlog)
 }
 
 func oldest(t events.QueueTenant) string {

@@ -36,7 +36,7 @@ func TestQueueIsReadByPeople(t *testing.T) {
 		Leader: "sch_1", Queued: 420, Running: 6, Slots: 64, Workers: 2, DesiredWorkers: 3, OldestWait: 754.2, Busy: 7,
 		Tenants: []events.QueueTenant{
 			{Tenant: "acme", Queued: 412, Running: 4, OldestWait: 754.2, Waits: "cap", Share: 0.5, SlotSeconds: 81.25, Limits: events.QueueLimits{Concurrency: 4, Weight: 2}},
-			{Tenant: "globex", Queued: 8, OldestWait: 1.5, Waits: "rate", Share: 0.25, Limits: events.QueueLimits{Concurrency: 10, Weight: 1, Rate: 5, Burst: 10, RatePeriod: 60}},
+			{Tenant: "globex", Queued: 8, OldestWait: 1.5, Waits: "rate", Share: 0.25, Limits: events.QueueLimits{Concurrency: 10, Weight: 1, Rate: 5, Burst: 10, RatePeriod: 60, Backlog: 50}},
 			{Tenant: "initech", Running: 2, Share: 0.25, Limits: events.QueueLimits{Concurrency: 4, Weight: 1, Rate: 5, Burst: 5, RatePeriod: 90}},
 			{Tenant: "umbrella", Running: 1, Share: 0.25, Limits: events.QueueLimits{Concurrency: 4, Weight: 1, Paused: true}},
 		},
@@ -45,7 +45,7 @@ func TestQueueIsReadByPeople(t *testing.T) {
 420 queued, 6 running; slots 64, workers 2 (desired 3); busy tenants 7; oldest wait 12m34s; leader sch_1
 TENANT    QUEUED  RUNNING/CAP  OLDEST  SHARE  WEIGHT  RATE            SLOT TIME  STATE
 acme      412     4/4          12m34s  50.0%  2       -               1m21.3s    cap
-globex    8       0/10         1.5s    25.0%  1       5/min burst 10  0s         rate
+globex    8/50    0/10         1.5s    25.0%  1       5/min burst 10  0s         rate
 initech   0       2/4          -       25.0%  1       5/90s burst 5   0s         running
 umbrella  0       1/4          -       25.0%  1       -               0s         paused
 3 more

@@ -55,6 +55,20 @@ func (r *Requests) Read(ctx context.Context, sequence uint64) (events.Message, b
 	return message, found, nil
 }
 
+// First is the sequence of the first request that is still there, or the next
+// one to come where there is none.
+func (r *Requests) First(ctx context.Context) (uint64, error) {
+	stream, err := r.bus.js.Stream(ctx, events.StreamRequests)
+	if err != nil {
+		return 0, fmt.Errorf("opening stream %s: %w", events.StreamRequests, err)
+	}
+	state := stream.CachedInfo().State
+	if state.Msgs == 0 {
+		return state.LastSeq + 1, nil
+	}
+	return state.FirstSeq, nil
+}
+
 // Waiting reports whether the request is still there.
 func (r *Requests) Waiting(ctx context.Context, sequence uint64) (bool, error) {
 	_, found, err := r.Read(ctx, sequence)

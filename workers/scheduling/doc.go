@@ -1,17 +1,17 @@
 // Package scheduling is the scheduler: it turns requests into runs, one leader
 // at a time.
 //
-// It owns the leader's work: building the index of waiting requests, granting
+// It owns the leader's work: keeping the index of waiting requests, granting
 // the next one by internal/fair while slots are free, and keeping its picture
 // of RUNS true. It promises that grants never exceed the live slots or a
 // tenant's cap, that each grant carries the sequence that the leader last knew
-// of RUNS, so that the broker refuses a deposed leader's, and that a run whose
-// ending was never told is noticed within a second.
+// of RUNS, so that the broker refuses a deposed leader's, that a run whose
+// ending was never told is noticed within a second, and that a standby takes
+// over without reading the queue again (see standby.go).
 //
-//	standby ──lease──► rebuilding ──caught up──► granting ──lost lease or stop──► standby or stopped
-//	                                  │   ▲
-//	                   grant refused  ▼   │ in flight = 0, RUNS read anew
-//	                                 settling
+//	indexing ──caught up──► standby ──lease──► settling ──RUNS is read──► granting
+//	                           ▲                  ▲     a grant was refused ┘ │
+//	                           └──── lost lease ──┴───────────────────────────┘
 //
 // The leader, and nobody else, answers questions about its queue (status.go).
 // Looking at all tenants is done in small steps between other work, so that

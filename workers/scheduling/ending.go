@@ -92,10 +92,9 @@ func (e *endings) retry(now time.Time) {
 	e.failed = kept
 }
 
-// expire takes what has expired out of the queue, and carries out verdicts as
-// far as there is room. Neither asks for a slot, so a cap, a pause or a lack of
-// workers holds up no ending.
-func (l *leader) expire(ctx context.Context) {
+// expire takes what has expired out of the queue. It asks for no slot, so a cap,
+// a pause or a lack of workers holds up no ending.
+func (l *leader) expire() {
 	now := l.cfg.Now()
 	for range expiriesAtOnce {
 		request, ok := l.queue.Expired(now)
@@ -104,6 +103,12 @@ func (l *leader) expire(ctx context.Context) {
 		}
 		l.endings.add(verdict{request: request, cause: causeExpired})
 	}
+}
+
+// carryOutVerdicts begins as many as there is room for. A standby has only
+// orders, and what it had begun when it led: who ends a request twice changes
+// nothing.
+func (l *leader) carryOutVerdicts(ctx context.Context) {
 	for l.endings.busy < endingsAtOnce {
 		v, ok := l.endings.next()
 		if !ok {
@@ -169,6 +174,8 @@ func (l *leader) conclude(ctx context.Context, c concluded) {
 			l.cfg.Logger.DebugContext(ctx, "a cancelled request has left the queue", "sequence", sequence)
 		}
 	case c.err == nil:
+		// A standby that does not hear it grants the request some day, in vain.
+		_ = l.cfg.Hints.RunEnded(events.RunEnded{Tenant: c.request.Tenant, Sequence: sequence})
 		l.cfg.Logger.DebugContext(ctx, "a request was ended", "tenant", c.request.Tenant, "sequence", sequence, "reason", c.verdict.ending().Reason)
 	case errors.Is(c.err, session.ErrStarted):
 		// Restored, it needs no room; one that runs again by now is no matter.

@@ -227,38 +227,3 @@ func (w watched) End(ctx context.Context, sequence uint64, end events.TurnComple
 	w.asked <- err
 	return status, err
 }
-
-// A new leader keeps the oldest of a tenant's requests, up to its backlog.
-func TestANewLeaderKeepsTheOldest(t *testing.T) {
-	t.Parallel()
-	c := newCrowd(t)
-	c.change(tenant.Tenant{ID: "tenant_acme", Servers: []string{"stripe"}, Paused: true, Backlog: 2}.WithDefaults())
-	known := make(chan struct{})
-	late := &lateRequests{Requests: c.bus.Requests(), known: known}
-	for _, name := range []events.SessionID{"first", "second", "third"} {
-		c.publish(t, events.RequestParams{Tenant: "tenant_acme", Session: name})
-	}
-	c.requests = late
-	c.scheduler(t, "leader")
-	c.barrier(t, c.heard)
-	close(known)
-	c.requireEnded(t, "tenant_acme", "third", events.ReasonBacklogFull)
-	require.Nil(t, c.ending(t, "tenant_acme", "first"))
-	require.Nil(t, c.ending(t, "tenant_acme", "second"))
-}
-
-// lateRequests come when all tenants are known.
-type lateRequests struct {
-	scheduling.Requests
-
-	known <-chan struct{}
-}
-
-func (l *lateRequests) Watch(ctx context.Context, deliver func([]events.Headline, bool) error) error {
-	select {
-	case <-l.known:
-		return l.Requests.Watch(ctx, deliver)
-	case <-ctx.Done():
-		return nil
-	}
-}

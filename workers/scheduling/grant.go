@@ -10,7 +10,7 @@ import (
 
 // grant sends runs while there is a free slot and somebody who may have it.
 func (l *leader) grant(ctx context.Context) {
-	if !l.caughtUp || l.settling {
+	if !l.grants() || l.settling {
 		return
 	}
 	now := l.cfg.Now()

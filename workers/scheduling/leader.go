@@ -2,7 +2,6 @@ package scheduling
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -13,31 +12,40 @@ import (
 	"github.com/feira-dev/feira/internal/tenant"
 )
 
-// Limits of a tenant that the registry does not know: its requests are granted
-// one by one, to be refused by a worker.
-var unknownLimits = fair.Limits{Concurrency: 1, Weight: 1}
-
-// leader is one leadership. All fields belong to the goroutine of run; others
-// reach it through the channels.
+// leader is the picture that one scheduler has, and its leadership while it
+// holds a tenure. A standby keeps the index of requests as the leader does: it
+// reads REQUESTS, and forgets what it hears has been served. It grants nothing
+// and knows of no run, so to it everything is queued that has not ended; what
+// runs it finds in RUNS when its turn comes, and the index, which may be of a
+// million requests, need not be built then. What it failed to hear of, it grants
+// once more, and the worker finds it gone.
+//
+// All fields belong to the goroutine of run; others reach it through the channels.
 type leader struct {
 	cfg    Config
 	roster *roster
 	queue  *fair.Queue
+
+	elections chan election
+	tenure    Tenure // nil while it stands by
+	// resign ends what only a leader does.
+	resign context.CancelFunc
 
 	batches chan batch
 	ended   chan events.RunEnded
 	changes chan change
 	acks    chan ack
 	places  chan snapshot
+	firsts  chan uint64
 	orders  chan events.Control
 
-	known    map[tenant.ID]bool
+	known    map[tenant.ID]int // the backlog of each tenant in the queue
 	running  map[uint64]*grant // by request sequence
 	expected uint64            // last sequence of RUNS when all in flight is stored
 	inflight int
 	caughtUp bool
 	settling bool   // a grant was refused: nothing is granted until RUNS is read anew
-	reading  bool   // a snapshot of places is under way
+	reading  bool   // a snapshot of places, or the first request, is being asked for
 	epoch    uint64 // counts snapshots
 	// strangers are places that the last snapshot had and the picture had not.
 	strangers map[events.Place]bool
@@ -78,6 +86,7 @@ type (
 func newLeader(cfg Config, r *roster) *leader {
 	return &leader{
 		cfg: cfg, roster: r, queue: fair.New(),
+		elections: make(chan election, 1), resign: func() {},
 		batches: make(chan batch),
 		ended:   make(chan events.RunEnded, 1024),
 		changes: make(chan change, 64),
@@ -85,82 +94,38 @@ func newLeader(cfg Config, r *roster) *leader {
 		// wait for the loop, which may be waiting for the broker.
 		acks:    make(chan ack, cfg.InFlight),
 		places:  make(chan snapshot, 1),
+		firsts:  make(chan uint64, 1),
 		orders:  make(chan events.Control, 1024),
 		endings: newEndings(),
-		known:   make(map[tenant.ID]bool),
+		known:   make(map[tenant.ID]int),
 		running: make(map[uint64]*grant),
 		status:  newStatus(),
 	}
 }
 
-// run leads until ctx ends or the tenure is lost.
-func (l *leader) run(ctx context.Context, end context.CancelCauseFunc, tenure Tenure) error {
+// run keeps the index, and leads whenever it is elected, until ctx ends or the
+// index cannot be kept.
+func (l *leader) run(ctx context.Context, end context.CancelCauseFunc) error {
 	if err := l.listen(ctx); err != nil {
 		return err
 	}
-	// RUNS is read before the scan of REQUESTS begins: a run that is not there
-	// by then has taken its request away with it, so the scan will not bring
-	// back what is done.
-	if err := l.reread(ctx); err != nil {
-		return err
-	}
+	l.campaign(ctx, 0)
 	l.tasks.Go(func() {
 		if err := l.cfg.Requests.Watch(ctx, l.deliver(ctx)); err != nil && ctx.Err() == nil {
 			end(fmt.Errorf("watching requests: %w", err))
 		}
 	})
-	err := l.loop(ctx, tenure)
+	err := l.loop(ctx)
 	end(outcome.ErrStopping)
 	l.drain()
 	l.tasks.Wait()
+	l.retire(ctx)
 	return err
 }
 
-func (l *leader) listen(ctx context.Context) error {
-	err := l.cfg.Hints.WatchRunEnded(ctx, func(ended events.RunEnded) {
-		select {
-		case l.ended <- ended:
-		case <-ctx.Done():
-		}
-	})
-	if err != nil {
-		return fmt.Errorf("listening for ended runs: %w", err)
-	}
-	err = l.cfg.Hints.WatchControl(ctx, func(_ events.TenantID, _ events.SessionID, order events.Control) {
-		select {
-		case l.orders <- order:
-		case <-ctx.Done():
-		}
-	})
-	if err != nil {
-		return fmt.Errorf("listening to orders: %w", err)
-	}
-	err = l.cfg.Tenants.Watch(ctx, func(customer tenant.Tenant, live bool) {
-		select {
-		case l.changes <- change{customer: customer, live: live}:
-		case <-ctx.Done():
-		}
-	})
-	if err != nil {
-		return fmt.Errorf("watching tenants: %w", err)
-	}
-	return l.listenToQuestions(ctx)
-}
-
-func (l *leader) deliver(ctx context.Context) func([]events.Headline, bool) error {
-	return func(heads []events.Headline, caughtUp bool) error {
-		select {
-		case l.batches <- batch{heads: heads, caughtUp: caughtUp}:
-			return nil
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	}
-}
-
-// loop is the leader's one goroutine: it takes in what happens, then grants
-// what can be granted.
-func (l *leader) loop(ctx context.Context, tenure Tenure) error {
+// loop is the leader's one goroutine: it takes in what happens, then does what
+// can be done.
+func (l *leader) loop(ctx context.Context) error {
 	reconcile := time.NewTicker(l.cfg.Reconcile)
 	defer reconcile.Stop()
 	wake := time.NewTimer(time.Hour)
@@ -170,8 +135,14 @@ func (l *leader) loop(ctx context.Context, tenure Tenure) error {
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
-		case <-tenure.Lost():
-			return errDeposed
+		case elected := <-l.elections:
+			if elected.err != nil {
+				return fmt.Errorf("acquiring the lease: %w", elected.err)
+			}
+			l.lead(ctx, elected.tenure)
+		case <-l.lost():
+			l.cfg.Logger.WarnContext(ctx, "lost the lease", "holder", l.cfg.ID)
+			l.stepDown(ctx, 0)
 		case batch := <-l.batches:
 			l.take(ctx, batch)
 		case ended := <-l.ended:
@@ -182,6 +153,8 @@ func (l *leader) loop(ctx context.Context, tenure Tenure) error {
 			l.acknowledge(ctx, ack)
 		case snapshot := <-l.places:
 			l.compare(ctx, snapshot)
+		case first := <-l.firsts:
+			l.prune(first)
 		case question := <-l.status.open():
 			l.survey(question)
 		case <-l.status.turn():
@@ -193,91 +166,41 @@ func (l *leader) loop(ctx context.Context, tenure Tenure) error {
 		case <-l.roster.changed:
 			l.queue.SetSlots(l.roster.slots(l.cfg.Now()))
 		case <-reconcile.C:
-			l.queue.SetSlots(l.roster.slots(l.cfg.Now()))
-			l.snapshot(ctx)
-			l.survey()
-			l.endings.retry(l.cfg.Now())
+			l.reconcile(ctx)
 		case <-wake.C:
 		}
+		l.act(ctx, wake)
+	}
+}
+
+// act does what can be done now, and sets the clock to when time alone will let
+// something be done.
+func (l *leader) act(ctx context.Context, wake *time.Timer) {
+	if l.tenure != nil {
 		if err := l.settle(ctx); err != nil {
-			return err
+			// Another scheduler may do better; this one tries again in turn.
+			l.cfg.Logger.ErrorContext(ctx, "leading ended", "error", err)
+			l.stepDown(ctx, events.LeaseRefresh)
 		}
-		l.expire(ctx)
+	}
+	if l.grants() {
+		l.expire()
 		l.grant(ctx)
 		if at, ok := l.queue.Wake(l.cfg.Now()); ok {
 			wake.Reset(max(time.Millisecond, at.Sub(l.cfg.Now())))
 		}
 	}
+	l.carryOutVerdicts(ctx)
 }
 
-// take puts requests into the index.
-func (l *leader) take(ctx context.Context, b batch) {
-	now := l.cfg.Now()
-	for _, headline := range b.heads {
-		// A head at fault is good enough to be granted; the worker finds the
-		// fault again and refuses aloud.
-		head, _ := events.ParseRequestHead(headline.Message, headline.Size)
-		l.arrivals.note(head.Sequence, head.Received)
-		if _, running := l.running[head.Sequence]; running {
-			continue
-		}
-		request := fair.Request{
-			Tenant: head.Tenant, Session: head.Session, Kind: head.Kind, Priority: head.Priority,
-			Sequence: head.Sequence, NotBefore: head.NotBefore, Expires: head.Expires,
-		}
-		if !l.known[head.Tenant] {
-			l.limit(ctx, head.Tenant, unknownLimits)
-		}
-		switch err := l.queue.Push(request, now); {
-		case err == nil, errors.Is(err, fair.ErrDuplicate):
-		case errors.Is(err, fair.ErrBacklogFull):
-			l.overflow(request)
-		default:
-			l.cfg.Logger.ErrorContext(ctx, "a request cannot be queued", "tenant", head.Tenant, "sequence", head.Sequence, "error", err)
-		}
-	}
-	if b.caughtUp && !l.caughtUp {
-		l.caughtUp = true
-		l.cfg.Logger.InfoContext(ctx, "index is built", "queued", l.queue.Queued(), "running", len(l.running))
-	}
-}
-
-// configure takes in a tenant's limits. A tenant that was removed keeps its
-// place in the queue, so that what waits there is refused and not forgotten.
-func (l *leader) configure(ctx context.Context, c change) {
-	limits := unknownLimits
-	if c.live {
-		limits = fair.Limits{
-			Concurrency: c.customer.Concurrency, Weight: c.customer.Weight, Paused: c.customer.Paused,
-			Rate: c.customer.Rate, Burst: c.customer.Burst, Period: c.customer.RatePeriod.Duration(),
-			Backlog: c.customer.Backlog,
-		}
-	}
-	l.limit(ctx, c.customer.ID, limits)
-}
-
-func (l *leader) limit(ctx context.Context, id tenant.ID, limits fair.Limits) {
-	if err := l.queue.SetTenant(id, limits, l.cfg.Now()); err != nil {
-		l.cfg.Logger.ErrorContext(ctx, "a tenant's limits cannot be used", "tenant", id, "error", err)
+// reconcile is what is done once a second.
+func (l *leader) reconcile(ctx context.Context) {
+	l.queue.SetSlots(l.roster.slots(l.cfg.Now()))
+	l.endings.retry(l.cfg.Now())
+	if l.tenure == nil {
+		l.lookForFirst(ctx)
 		return
 	}
-	l.known[id] = true
-}
-
-// finish takes in the hint that a run has left RUNS.
-func (l *leader) finish(ended events.RunEnded) {
-	if _, ok := l.running[ended.Sequence]; !ok {
-		return
-	}
-	l.forget(ended.Sequence, ended.Released)
-}
-
-// forget ends a run in the picture; a released one queues again at its old place.
-func (l *leader) forget(sequence uint64, released bool) {
-	delete(l.running, sequence)
-	if released {
-		l.queue.Return(sequence, l.cfg.Now())
-		return
-	}
-	l.queue.Done(sequence, l.cfg.Now())
+	l.snapshot(ctx)
+	l.survey()
 }

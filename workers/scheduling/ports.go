@@ -29,6 +29,9 @@ type Requests interface {
 	// until ctx ends. caughtUp is true from the batch on that reaches what was
 	// the end of the stream at the start; it comes even when there is nothing.
 	Watch(ctx context.Context, deliver func(batch []events.Headline, caughtUp bool) error) error
+	// First is the sequence of the first request in the stream, or the next one
+	// to come where there is none.
+	First(ctx context.Context) (uint64, error)
 	// Waiting reports whether the request is still in the stream.
 	Waiting(ctx context.Context, sequence uint64) (bool, error)
 }
@@ -46,9 +49,11 @@ type Runs interface {
 	Grant(run events.Run, expected uint64, done func(sequence uint64, err error)) error
 }
 
-// Hints are what workers say, never the truth. A watch is active when it
-// returns and ends with ctx.
+// Hints are what workers and schedulers say, never the truth. A watch is active
+// when it returns and ends with ctx.
 type Hints interface {
+	// RunEnded tells the other schedulers of a request that has ended.
+	RunEnded(ended events.RunEnded) error
 	WatchWorkers(ctx context.Context, heard func(events.WorkerAnnounced)) error
 	WatchRunEnded(ctx context.Context, heard func(events.RunEnded)) error
 	WatchControl(ctx context.Context, heard func(events.TenantID, events.SessionID, events.Control)) error

@@ -34,12 +34,26 @@ func (l *leader) reread(ctx context.Context) error {
 		}
 	}
 	l.expected = last
+	l.hearOut()
 	return nil
+}
+
+// hearOut takes in the hints that came while RUNS was read. To a scheduler that
+// begins to lead they tell which of its requests were served a moment ago.
+func (l *leader) hearOut() {
+	for {
+		select {
+		case ended := <-l.ended:
+			l.finish(ended)
+		default:
+			return
+		}
+	}
 }
 
 func (l *leader) restore(ctx context.Context, run events.Run) {
 	now := l.cfg.Now()
-	if !l.known[run.Tenant] {
+	if _, known := l.known[run.Tenant]; !known {
 		l.limit(ctx, run.Tenant, unknownLimits)
 	}
 	request := fair.Request{Tenant: run.Tenant, Session: run.Session, Kind: run.Kind, Priority: events.PriorityNormal, Sequence: run.Sequence}
@@ -81,6 +95,9 @@ func (l *leader) snapshot(ctx context.Context) {
 // be stored before the snapshot was asked for can be missed in it.
 func (l *leader) compare(ctx context.Context, s snapshot) {
 	l.reading = false
+	if l.tenure == nil {
+		return // it was asked for by a leadership that is over
+	}
 	if s.err != nil {
 		if ctx.Err() == nil {
 			l.cfg.Logger.WarnContext(ctx, "reading the places of runs", "error", s.err)

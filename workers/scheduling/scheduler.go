@@ -106,58 +106,17 @@ func (s *scheduler) run(fetch, _ context.Context, ready func()) error {
 	}
 	ready()
 	for fetch.Err() == nil {
-		tenure, err := s.cfg.Lease.Acquire(fetch, s.cfg.ID)
-		if fetch.Err() != nil {
-			if tenure != nil {
-				s.release(fetch, tenure)
-			}
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("acquiring the lease: %w", err)
-		}
-		s.cfg.Logger.InfoContext(fetch, "leading", "holder", s.cfg.ID)
-		err = s.lead(fetch, tenure)
-		s.release(fetch, tenure)
-		switch {
-		case fetch.Err() != nil:
-			return nil
-		case errors.Is(err, errDeposed):
-			s.cfg.Logger.WarnContext(fetch, "lost the lease", "holder", s.cfg.ID)
-		case err != nil:
-			// Another scheduler may do better; this one tries again in turn.
-			s.cfg.Logger.ErrorContext(fetch, "leading ended", "error", err)
-			s.pause(fetch)
+		if err := s.serve(fetch); err != nil && fetch.Err() == nil {
+			s.cfg.Logger.ErrorContext(fetch, "the index is lost and built anew", "error", err)
+			wait(fetch, events.LeaseRefresh)
 		}
 	}
 	return nil
 }
 
-// errDeposed ends a leadership whose lease is lost.
-var errDeposed = errors.New("the lease is lost")
-
-// lead builds the index and grants until the lease is lost or fetch ends.
-func (s *scheduler) lead(fetch context.Context, tenure Tenure) error {
+// serve keeps one index for as long as it can be kept.
+func (s *scheduler) serve(fetch context.Context) error {
 	ctx, end := context.WithCancelCause(fetch)
 	defer end(outcome.ErrStopping)
-	s.cfg.Observer.Leads(true)
-	defer s.cfg.Observer.Leads(false)
-	return newLeader(s.cfg, s.roster).run(ctx, end, tenure)
-}
-
-func (s *scheduler) release(ctx context.Context, tenure Tenure) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), handOver)
-	defer cancel()
-	if err := tenure.Release(ctx); err != nil {
-		s.cfg.Logger.WarnContext(ctx, "releasing the lease", "error", err)
-	}
-}
-
-func (s *scheduler) pause(ctx context.Context) {
-	timer := time.NewTimer(events.LeaseRefresh)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
+	return newLeader(s.cfg, s.roster).run(ctx, end)
 }

@@ -160,6 +160,7 @@ func (l *leader) tellTenant(s fair.Snapshot, now time.Time) events.QueueTenant {
 	if s.Queued > 0 {
 		told.OldestWait = seconds(l.arrivals.waited(s.Oldest, now))
 	}
+	told.Limits.Backlog = s.Limits.Backlog
 	if s.Limits.Rate > 0 {
 		told.Limits.Rate, told.Limits.Burst = s.Limits.Rate, s.Limits.Burst
 		told.Limits.RatePeriod = s.Limits.Period.Seconds()

@@ -285,8 +285,8 @@ func TestObserverIsToldOfRefusals(t *testing.T) {
 		Tenant: "tenant_other", Session: "s", Kind: events.KindTurn, Sequence: stranger, Granted: time.Now(),
 	}}
 	part, err := scheduling.New(scheduling.Config{
-		ID: "leader", Lease: leaseAdapter{b.lease}, Requests: b.bus.Requests(), Runs: runs, Hints: b.hints, Tenants: b, Logger: b.logger,
-		Reconcile: 100 * time.Millisecond, Observer: seen,
+		ID: "leader", Lease: b.lease, Requests: b.bus.Requests(), Runs: runs, Hints: b.hints, Tenants: b, Logger: b.logger,
+		Endings: b.endings, Reconcile: 100 * time.Millisecond, Observer: seen,
 	})
 	require.NoError(t, err)
 	require.NoError(t, part.Start(context.WithoutCancel(t.Context())))
