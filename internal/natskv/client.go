@@ -84,6 +84,9 @@ func (c Config) options(ctx context.Context) []nats.Option {
 	return options
 }
 
+// ServerVersion is that of the broker that the client is connected to.
+func (c *Client) ServerVersion() string { return c.conn.ConnectedServerVersion() }
+
 // Close ends the connection. What watches or holds a lease on it fails.
 func (c *Client) Close() { c.conn.Close() }
 

@@ -54,3 +54,9 @@ func TestMissingBucketIsNamed(t *testing.T) {
 		require.ErrorContains(t, err, name)
 	}
 }
+
+func TestClientTellsTheServersVersion(t *testing.T) {
+	t.Parallel()
+	b := &bench{server: testenv.NATS(t), logs: &diary{}}
+	require.Regexp(t, `^2\.\d+\.\d+`, b.client(t, "").ServerVersion())
+}
