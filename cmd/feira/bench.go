@@ -1,15 +1,14 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"runtime/pprof"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -23,11 +22,13 @@ type benchCommand struct {
 	Turns      int           `help:"Empty turns to run." default:"20000"`
 	Slots      int           `help:"Runs that may be going at one time." default:"128"`
 	Flood      int           `help:"Jobs of the noisy tenant." default:"20000"`
-	Window     time.Duration `help:"How long latency, fairness and the quiet tenant alone are measured." default:"6s"`
+	Window     time.Duration `help:"How long latency, fairness and the quiet tenant alone are measured; beside the flood it is twice as long." default:"6s"`
 	Tenants    int           `help:"Tenants of the scale." default:"20000"`
 	Queued     int           `help:"Requests of the scale that are queued." default:"200000"`
 	Full       bool          `help:"The scale of the design: 1 000 000 requests of 100 000 tenants."`
 	Patience   time.Duration `help:"Bound of each wait for something to be served." default:"2m"`
+	Rounds     int           `help:"How often throughput and turns are measured for their medians." default:"3"`
+	Report     string        `help:"Write report.md, report.json and plots into this folder." placeholder:"DIR" type:"path"`
 	CPUProfile string        `name:"cpuprofile" help:"Write a CPU profile of the whole to this file." type:"path"`
 
 	All        benchNamed `cmd:"" default:"1" help:"Measure everything."`
@@ -50,7 +51,45 @@ func (benchNamed) Run(i *invocation, words *kong.Context, command *benchCommand)
 	if name != "all" {
 		names = []string{name}
 	}
-	return command.measure(i, names, asked(words, "nats-url"))
+	if command.Report != "" {
+		if err := bench.Prepare(command.Report); err != nil {
+			return err
+		}
+	}
+	report, err := command.measure(i, names, asked(words, "nats-url"))
+	if err != nil {
+		return err
+	}
+	if command.Report != "" {
+		if err := report.Write(command.Report, retold(words)); err != nil {
+			return err
+		}
+		say(i.err, "the report is in %s", command.Report)
+	}
+	var fault error
+	return errors.Join(i.show(report, func(w io.Writer) { fault = explain(w, report) }), fault)
+}
+
+// retold is the command line as a report may hold it: the sizes are told, and
+// what could be a secret, or is of this machine alone, is not.
+func retold(words *kong.Context) string {
+	told := []string{"feira bench", words.Selected().Name}
+	for _, p := range words.Path {
+		if p.Flag == nil {
+			continue
+		}
+		switch p.Flag.Name {
+		case "requests", "turns", "rounds", "slots", "flood", "window", "tenants", "queued", "patience":
+			told = append(told, fmt.Sprintf("--%s=%v", p.Flag.Name, words.FlagValue(p.Flag)))
+		case "full":
+			told = append(told, "--full")
+		case "report":
+			told = append(told, "--report DIR")
+		case "nats-url":
+			told = append(told, "--nats-url URL")
+		}
+	}
+	return strings.Join(told, " ")
 }
 
 // asked reports whether the flag stands on the command line itself: a broker
@@ -59,24 +98,20 @@ func asked(words *kong.Context, flag string) bool {
 	return slices.ContainsFunc(words.Path, func(p *kong.Path) bool { return p.Flag != nil && p.Flag.Name == flag })
 }
 
-func (c *benchCommand) measure(i *invocation, names []string, outer bool) (err error) {
+func (c *benchCommand) measure(i *invocation, names []string, outer bool) (report bench.Report, err error) {
 	if c.CPUProfile != "" {
 		stop, err := profile(c.CPUProfile)
 		if err != nil {
-			return err
+			return report, err
 		}
 		defer func() { err = errors.Join(err, stop()) }()
 	}
-	report, err := bench.Run(i.ctx, c.config(i, outer), names...)
-	if err != nil {
-		return err
-	}
-	return i.show(report, func(w io.Writer) { explain(w, report) })
+	return bench.Run(i.ctx, c.config(i, outer), names...)
 }
 
 func (c *benchCommand) config(i *invocation, outer bool) bench.Config {
 	config := bench.Config{
-		Requests: c.Requests, Turns: c.Turns, Slots: c.Slots, Flood: c.Flood, Window: c.Window,
+		Requests: c.Requests, Turns: c.Turns, Rounds: c.Rounds, Slots: c.Slots, Flood: c.Flood, Window: c.Window,
 		Tenants: c.Tenants, Queued: c.Queued, Patience: c.Patience, Logger: i.tel.Logger(),
 		Progress: func(text string) { say(i.err, "%s", text) },
 	}
@@ -107,27 +142,15 @@ func profile(path string) (stop func() error, err error) {
 
 // explain prints the report as people read it, a figure in a line, by the
 // names that it has in JSON.
-func explain(w io.Writer, report bench.Report) {
+func explain(w io.Writer, report bench.Report) error {
 	syncs := "not known"
 	if report.SyncAlways != nil {
 		syncs = strconv.FormatBool(*report.SyncAlways)
 	}
-	say(w, "broker\t%s, every write synced: %s", report.Broker, syncs)
-	data, err := json.Marshal(report)
-	if err != nil {
-		return
+	say(w, "broker\t%s, nats-server %s, every write synced: %s", report.Broker, report.Machine.Server, syncs)
+	figures, err := report.Figures()
+	for _, figure := range figures {
+		say(w, "%s\t%s\t%s", figure.Bench, figure.Name, figure.Text())
 	}
-	var groups map[string]json.RawMessage
-	if json.Unmarshal(data, &groups) != nil {
-		return
-	}
-	for _, name := range bench.Names() {
-		var figures map[string]float64
-		if json.Unmarshal(groups[name], &figures) != nil {
-			continue
-		}
-		for _, figure := range slices.Sorted(maps.Keys(figures)) {
-			say(w, "%s\t%s\t%g", name, figure, figures[figure])
-		}
-	}
+	return err
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -25,6 +26,35 @@ func TestBenchPrintsOneObject(t *testing.T) {
 	require.Nil(t, report.Latency)
 	require.Contains(t, errs.String(), "turns a second")
 	require.FileExists(t, path)
+}
+
+// The report tells how it was made, but no secret and no path.
+func TestBenchWritesAReport(t *testing.T) {
+	t.Parallel()
+	var out, errs bytes.Buffer
+	dir := filepath.Join(t.TempDir(), "report")
+	code := run(t.Context(), []string{
+		"--nats-user", "someone", "--nats-password", "hunter2", "bench", "turns", "--turns", "50", "--rounds", "1", "--slots", "8", "--report", dir,
+	}, streams{out: &out, err: &errs})
+	require.Zero(t, code, errs.String())
+	require.Contains(t, errs.String(), dir)
+	require.Regexp(t, `turns +turns +50`, out.String())
+	text, err := os.ReadFile(filepath.Join(dir, "report.md"))
+	require.NoError(t, err)
+	require.Contains(t, string(text), "`feira bench turns --turns=50 --rounds=1 --slots=8 --report DIR`")
+	require.NotContains(t, string(text), "hunter2")
+	require.NotContains(t, string(text), dir)
+}
+
+func TestBenchRefusesAReportWithoutAPlaceBeforeItMeasures(t *testing.T) {
+	t.Parallel()
+	var out, errs bytes.Buffer
+	file := filepath.Join(t.TempDir(), "file")
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	require.Equal(t, exitFailed, run(t.Context(), []string{"bench", "turns", "--report", file}, streams{out: &out, err: &errs}))
+	require.Contains(t, errs.String(), "report: ")
+	require.NotContains(t, errs.String(), "turns\n", "no bench was begun")
+	require.Empty(t, out.String())
 }
 
 func TestBenchRefusesWhatItCannotMeasure(t *testing.T) {

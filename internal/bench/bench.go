@@ -39,7 +39,7 @@ func Names() []string {
 // Run measures what is named, all where nothing is. After an error the report
 // holds what was measured before.
 func Run(ctx context.Context, config Config, names ...string) (Report, error) {
-	report := Report{Broker: "outer"}
+	report := Report{Broker: "outer", Machine: thisMachine()}
 	if config.URL == "" {
 		syncs := false
 		report.Broker, report.SyncAlways = "embedded", &syncs
@@ -53,6 +53,7 @@ func Run(ctx context.Context, config Config, names ...string) (Report, error) {
 		}
 	}
 	config = config.withDefaults()
+	config.Logger = calm(ctx, config.Logger)
 	begun := time.Now()
 	for _, b := range benches() {
 		if len(names) > 0 && !slices.Contains(names, b.name) {
@@ -73,5 +74,12 @@ func (b bench) measure(ctx context.Context, config Config, report *Report) error
 		return err
 	}
 	defer w.close(ctx)
+	if report.Machine.Server == "" {
+		kv, err := w.buckets(ctx)
+		if err != nil {
+			return err
+		}
+		report.Machine.Server = kv.ServerVersion()
+	}
 	return b.run(ctx, w, report)
 }

@@ -1,6 +1,7 @@
 package bench_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"log/slog"
 	"sync"
@@ -18,7 +19,7 @@ import (
 // tiny is a configuration whose every bench takes a second or two.
 func tiny() bench.Config {
 	return bench.Config{
-		Requests: 400, Turns: 100, Slots: 16, Flood: 300, Window: 300 * time.Millisecond,
+		Requests: 400, Turns: 100, Rounds: 2, Slots: 16, Flood: 300, Window: 300 * time.Millisecond,
 		Tenants: 150, Queued: 450, Logger: slog.New(slog.DiscardHandler),
 	}
 }
@@ -34,6 +35,11 @@ func TestEachBenchMeasures(t *testing.T) {
 			require.Positive(t, report.Throughput.RunsPerSecond)
 			require.Positive(t, report.Throughput.RawPerSecond)
 			require.Positive(t, report.Throughput.Ratio)
+			require.Positive(t, report.Throughput.CPU)
+			for _, all := range [][]float64{report.Throughput.GrantsAll, report.Throughput.RunsAll, report.Throughput.RawAll} {
+				require.Len(t, all, 2, "a value a round")
+			}
+			require.Contains(t, report.Throughput.RunsAll, report.Throughput.RunsPerSecond)
 		},
 		"latency": func(t *testing.T, report bench.Report) {
 			t.Helper()
@@ -41,6 +47,10 @@ func TestEachBenchMeasures(t *testing.T) {
 			require.Positive(t, report.Latency.P50)
 			require.LessOrEqual(t, report.Latency.P50, report.Latency.P99)
 			require.LessOrEqual(t, report.Latency.P99, report.Latency.P999)
+			require.Equal(t, 60, report.Latency.RawSamples)
+			require.Positive(t, report.Latency.RawP50)
+			require.LessOrEqual(t, report.Latency.RawP50, report.Latency.RawP99)
+			require.Positive(t, report.Latency.P50Ratio)
 		},
 		"fairness": func(t *testing.T, report bench.Report) {
 			t.Helper()
@@ -48,12 +58,18 @@ func TestEachBenchMeasures(t *testing.T) {
 			require.Positive(t, report.Fairness.Jain)
 			require.LessOrEqual(t, report.Fairness.Jain, 1.0)
 			require.LessOrEqual(t, report.Fairness.Utilisation, 1.0)
+			require.Positive(t, report.Fairness.FIFOJain)
+			require.Less(t, report.Fairness.FIFOJain, report.Fairness.Jain, "a plain queue knows no weights")
 		},
 		"flood": func(t *testing.T, report bench.Report) {
 			t.Helper()
 			require.Equal(t, 300, report.Flood.Jobs)
 			require.Equal(t, 15, report.Flood.AloneSamples)
-			require.Positive(t, report.Flood.FloodSamples)
+			require.GreaterOrEqual(t, report.Flood.FloodSamples, 30, "floods come until there are twice as many samples as alone")
+			require.Positive(t, report.Flood.Floods)
+			require.LessOrEqual(t, report.Flood.FloodP50, report.Flood.FloodP99)
+			require.GreaterOrEqual(t, report.Flood.RawSamples, 7)
+			require.Positive(t, report.Flood.RawP99)
 		},
 		"scale": func(t *testing.T, report bench.Report) {
 			t.Helper()
@@ -61,6 +77,7 @@ func TestEachBenchMeasures(t *testing.T) {
 			require.Equal(t, 450, report.Scale.Queued)
 			require.Positive(t, report.Scale.RunsRatio)
 			require.Positive(t, report.Scale.RebuildSeconds)
+			require.Positive(t, report.Scale.RawRatio)
 		},
 		"failover": func(t *testing.T, report bench.Report) {
 			t.Helper()
@@ -73,16 +90,28 @@ func TestEachBenchMeasures(t *testing.T) {
 			t.Helper()
 			require.Equal(t, 100, report.Turns.Turns)
 			require.InEpsilon(t, 3.1, report.Turns.AppendsPerSecond/report.Turns.TurnsPerSecond, 0.001, "three facts a turn, and one a session of ten turns")
+			require.Positive(t, report.Turns.RawAppends)
+			require.Positive(t, report.Turns.CPU)
+			require.Len(t, report.Turns.TurnsAll, 2)
+			require.Len(t, report.Turns.RawAll, 2)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			report, err := bench.Run(t.Context(), tiny(), name)
+			var lines bytes.Buffer
+			config := tiny()
+			config.Logger = slog.New(slog.NewTextHandler(&lines, nil))
+			report, err := bench.Run(t.Context(), config, name)
 			require.NoError(t, err)
+			require.NotContains(t, lines.String(), "level=INFO", "the parts' normal doings are no progress")
+			require.NotContains(t, lines.String(), "password")
 			require.Equal(t, "embedded", report.Broker)
 			require.False(t, *report.SyncAlways)
+			require.NotEmpty(t, report.Machine.Server)
+			require.Positive(t, report.Machine.Cores)
 			check(t, report)
 			require.Equal(t, []string{name}, measured(t, report), "nothing else is in the report")
+			expectWritten(t, name, report)
 		})
 	}
 }
@@ -114,13 +143,13 @@ func TestReportHasTheDesignsNames(t *testing.T) {
 	var groups map[string]any
 	require.NoError(t, json.Unmarshal(data, &groups))
 	for name, figures := range map[string][]string{
-		"throughput": {"grants_per_second", "runs_per_second", "raw_per_second", "ratio"},
-		"latency":    {"p50_ms", "p99_ms", "p999_ms"},
-		"fairness":   {"jain_index", "max_share_error"},
-		"flood":      {"alone_p99_ms", "flood_p99_ms"},
-		"scale":      {"tenants", "queued", "runs_per_second_ratio", "rebuild_seconds", "bytes_per_queued"},
+		"throughput": {"grants_per_second", "runs_per_second", "raw_per_second", "ratio", "cpu_us_per_run"},
+		"latency":    {"p50_ms", "p99_ms", "p999_ms", "raw_p50_ms", "raw_p99_ms"},
+		"fairness":   {"jain_index", "max_share_error", "fifo_jain_index"},
+		"flood":      {"alone_p99_ms", "flood_p99_ms", "flood_p50_ms", "raw_flood_p99_ms"},
+		"scale":      {"tenants", "queued", "runs_per_second_ratio", "rebuild_seconds", "bytes_per_queued", "raw_per_second"},
 		"failover":   {"seconds_to_next_grant", "over_grants", "lost", "duplicated"},
-		"turns":      {"turns_per_second", "log_appends_per_second"},
+		"turns":      {"turns_per_second", "log_appends_per_second", "raw_appends_per_second", "cpu_us_per_run"},
 	} {
 		for _, figure := range figures {
 			require.Contains(t, groups[name], figure, name)
@@ -142,6 +171,7 @@ func outer(t *testing.T) (bench.Config, *bus.Bus) {
 func TestOuterBrokerIsLeftEmpty(t *testing.T) {
 	t.Parallel()
 	config, b := outer(t)
+	config.Rounds = 1
 	report, err := bench.Run(t.Context(), config, "fairness")
 	require.NoError(t, err)
 	require.Equal(t, "outer", report.Broker)
@@ -149,8 +179,8 @@ func TestOuterBrokerIsLeftEmpty(t *testing.T) {
 	places, err := b.Runs().Places(t.Context())
 	require.NoError(t, err)
 	require.Empty(t, places)
-	// An empty broker is one that may be measured again.
-	_, err = bench.Run(t.Context(), config, "latency")
+	// An empty broker is one that may be measured again, also within a bench.
+	_, err = bench.Run(t.Context(), config, "throughput")
 	require.NoError(t, err)
 }
 

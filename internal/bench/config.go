@@ -22,13 +22,17 @@ type Config struct {
 	Requests int
 	// Turns is how many empty turns are run. Defaults to 20 000.
 	Turns int
+	// Rounds is how often throughput and turns are measured for their medians.
+	// Defaults to 3.
+	Rounds int
 	// Slots is how many runs may be going at one time where the bench does not
 	// say. Defaults to 128.
 	Slots int
 	// Flood is how many jobs the noisy tenant has. Defaults to 20 000.
 	Flood int
 	// Window is how long latency, fairness and the quiet tenant alone are
-	// measured. Defaults to 6 s.
+	// measured; beside the flood it is at least twice as long, in several floods.
+	// Defaults to 6 s.
 	Window time.Duration
 	// Tenants and Queued are the size of the scale. Default to 20 000 tenants
 	// with 200 000 requests.
@@ -36,7 +40,8 @@ type Config struct {
 	Queued  int
 	// Patience bounds each wait for something to be served. Defaults to 2 min.
 	Patience time.Duration
-	// Logger hears of what goes wrong. Required.
+	// Logger hears of what goes wrong, and of all else where it wants to hear
+	// debug lines. Required.
 	Logger *slog.Logger
 	// Progress hears what is being done. Defaults to nobody.
 	Progress func(text string)
@@ -45,6 +50,7 @@ type Config struct {
 func (c Config) withDefaults() Config {
 	c.Requests = cmp.Or(c.Requests, 60_000)
 	c.Turns = cmp.Or(c.Turns, 20_000)
+	c.Rounds = cmp.Or(c.Rounds, 3)
 	c.Slots = cmp.Or(c.Slots, 128)
 	c.Flood = cmp.Or(c.Flood, 20_000)
 	c.Window = cmp.Or(c.Window, 6*time.Second)
@@ -67,6 +73,7 @@ func (c Config) Validate() error {
 	}{
 		{"requests", c.Requests},
 		{"turns", c.Turns},
+		{"rounds", c.Rounds},
 		{"slots", c.Slots},
 		{"flood", c.Flood},
 		{"tenants", c.Tenants},

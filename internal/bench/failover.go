@@ -17,6 +17,7 @@ const (
 	failSlots    = 24 // less than all caps together, so that both bind
 	failJob      = 5 * time.Millisecond
 	failRequests = 4000
+	paceBucket   = 100 * time.Millisecond
 )
 
 // witness sees every start and end and notes what should not be. It is safe
@@ -27,6 +28,7 @@ type witness struct {
 	busy    map[events.Place]bool
 	served  map[uint64]int
 	over    int
+	starts  []time.Time
 	cut     time.Time // after it, the first leader can grant nothing
 	next    time.Time // of the first grant after the cut
 	granted chan struct{}
@@ -39,6 +41,7 @@ func newWitness() *witness {
 func (w *witness) enter(run events.Run) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.starts = append(w.starts, time.Now())
 	w.running[run.Tenant]++
 	if w.running[run.Tenant] > failCap || w.busy[run.Place()] {
 		w.over++
@@ -66,7 +69,11 @@ func failover(ctx context.Context, w *world, report *Report) error {
 	w.settle(failTenants, failCap)
 	seen := newWitness()
 	served, quarter := newTally(failRequests), newTally(failRequests/4)
-	first, _, err := w.lead(ctx, "first")
+	var first *candidate
+	err := w.mute(func() (err error) {
+		first, _, err = w.lead(ctx, "first")
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -84,7 +91,7 @@ func failover(ctx context.Context, w *world, report *Report) error {
 	if err != nil {
 		return err
 	}
-	err = w.pool(ctx, b, failSlots, counting(watched(seen, served), quarter))
+	err = w.pool(ctx, b, failSlots, counting(watched(b, seen, served), quarter))
 	if err != nil {
 		return err
 	}
@@ -97,7 +104,7 @@ func failover(ctx context.Context, w *world, report *Report) error {
 		return err
 	}
 	_, err = w.wait(ctx, served)
-	report.Failover = seen.sum()
+	report.Failover, report.traces.starts = seen.sum(), seen.pace()
 	w.say("next grant after %.2f s, %d over-grants, %d lost, %d duplicated",
 		report.Failover.Seconds, report.Failover.OverGrants, report.Failover.Lost, report.Failover.Duplicated)
 	return err
@@ -124,8 +131,32 @@ func (w *witness) sum() *Failover {
 	return result
 }
 
-func watched(seen *witness, served *tally) bus.RunHandler {
+// pace is starts a second over the time since the leader was cut off.
+func (w *witness) pace() []point {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.starts) == 0 {
+		return nil
+	}
+	begun := w.starts[0]
+	counts := make([]int, w.starts[len(w.starts)-1].Sub(begun)/paceBucket+1)
+	for _, start := range w.starts {
+		counts[start.Sub(begun)/paceBucket]++
+	}
+	var points []point
+	for i, count := range counts {
+		at := begun.Add(time.Duration(i)*paceBucket + paceBucket/2).Sub(w.cut)
+		points = append(points, point{at.Seconds(), float64(count) / paceBucket.Seconds()})
+	}
+	return points
+}
+
+// watched does as a worker does: a request that is gone has been served.
+func watched(b *bus.Bus, seen *witness, served *tally) bus.RunHandler {
 	return func(ctx context.Context, run events.Run, _ int) error {
+		if _, found, err := b.Requests().Read(ctx, run.Sequence); err != nil || !found {
+			return err
+		}
 		seen.enter(run)
 		if err := work(ctx, failJob); err != nil {
 			return err

@@ -2,28 +2,49 @@ package bench
 
 import (
 	"context"
-	"strconv"
 	"time"
 
 	"github.com/feira-dev/feira/events"
-	"github.com/feira-dev/feira/internal/bus"
-)
-
-const (
-	quietPeriod = 20 * time.Millisecond
-	quietJob    = 5 * time.Millisecond
-	// maxFlood bounds how long the quiet tenant may be measured beside it.
-	maxFlood = time.Minute
 )
 
 // flood measures a quiet tenant with a short job every 20 ms alone, and then
-// beside a tenant that has a flood of jobs waiting, each doing nothing.
+// beside a tenant that has a flood of jobs, each doing nothing. A flood is over
+// when its last job is served, and the next one comes until there are samples
+// enough for a p99. The quiet tenant's requests count from the flood's first
+// publication to its last job's end: who floods also publishes, and that is
+// part of what the neighbour must bear. The same jobs in the same queue that
+// nobody schedules show what a plain work queue makes of it.
 func flood(ctx context.Context, w *world, report *Report) error {
+	beats := max(int(w.config.Window/quietPeriod), 1)
+	plain := w.newDeluge("raw", beats)
+	err := w.aside(ctx, func(ctx context.Context, inner *world) error { return inner.plainFlood(ctx, plain) })
+	if err != nil {
+		return err
+	}
+	alone := newPulse(tenantID(0), "alone", beats, quietPeriod)
+	beside := w.newDeluge("beside", 2*beats)
+	if err := w.fairFlood(ctx, alone, beside); err != nil {
+		return err
+	}
+	result := &Flood{
+		AloneP99: milliseconds(alone.waits(), 0.99), AloneSamples: len(alone.waits()),
+		FloodP50: milliseconds(beside.pulse.waits(), 0.5), FloodP99: milliseconds(beside.pulse.waits(), 0.99), FloodSamples: len(beside.pulse.waits()),
+		Jobs: w.config.Flood, Floods: beside.floods, JobsPerSec: perSecond(beside.floods*w.config.Flood, beside.took),
+		RawP50: milliseconds(plain.pulse.waits(), 0.5), RawP99: milliseconds(plain.pulse.waits(), 0.99), RawSamples: len(plain.pulse.waits()),
+		RawJobsPerSec: perSecond(plain.floods*w.config.Flood, plain.took),
+	}
+	report.Flood = result
+	report.traces.flood = []waits{
+		{"Feira, alone", alone.waits()}, {"Feira, beside the flood", beside.pulse.waits()}, {"plain work queue, beside the flood", plain.pulse.waits()},
+	}
+	w.say("p99 alone %.3f ms, beside the flood %.3f ms (%d samples in %d floods), in a plain queue %.3f ms",
+		result.AloneP99, result.FloodP99, result.FloodSamples, result.Floods, result.RawP99)
+	return nil
+}
+
+// fairFlood serves both tenants through Feira.
+func (w *world) fairFlood(ctx context.Context, alone *pulse, beside *deluge) error {
 	w.settle(2, w.config.Slots)
-	quiet, noisy := tenantID(0), tenantID(1)
-	alone := newPulse(quiet, "alone", max(int(w.config.Window/quietPeriod), 1))
-	beside := newPulse(quiet, "beside", int(maxFlood/quietPeriod))
-	drained, calm := newTally(w.config.Flood), newTally(len(alone.sent))
 	if _, _, err := w.lead(ctx, "flood"); err != nil {
 		return err
 	}
@@ -35,69 +56,52 @@ func flood(ctx context.Context, w *world, report *Report) error {
 	if err != nil {
 		return err
 	}
-	loud := job(drained, func(context.Context, events.Run) error { return nil })
-	soft := job(calm, func(ctx context.Context, _ events.Run) error { return work(ctx, quietJob) })
+	alone.send, beside.pulse.send = w.over(own), w.over(own)
+	served := newTally(len(alone.sent))
+	soft := job(served, func(ctx context.Context, _ events.Run) error { return work(ctx, quietJob) })
+	loud := job(beside.drained, func(context.Context, events.Run) error { return nil })
 	err = w.pool(ctx, b, w.config.Slots, func(ctx context.Context, run events.Run, deliveries int) error {
-		if run.Tenant == noisy {
+		if run.Tenant == beside.noisy {
 			return loud(ctx, run, deliveries)
 		}
 		if !alone.started(run) {
-			beside.started(run)
+			beside.pulse.started(run)
 		}
 		return soft(ctx, run, deliveries)
 	})
 	if err != nil {
 		return err
 	}
-	n, err := alone.beat(ctx, own, quietPeriod, nil)
+	if err := alone.beat(ctx, nil); err != nil {
+		return err
+	}
+	if _, err := w.wait(ctx, served); err != nil {
+		return err
+	}
+	return beside.run(ctx, w, 2*len(alone.sent), w.pour)
+}
+
+// plainFlood puts the same into the work queue itself. Its p99 is so far away
+// that half the samples tell.
+func (w *world) plainFlood(ctx context.Context, plain *deluge) error {
+	queue, err := w.fifo(ctx)
 	if err != nil {
 		return err
 	}
-	if _, err := w.wait(ctx, calm); err != nil {
-		return err
-	}
-	result := &Flood{AloneP99: milliseconds(alone.waits(n), 0.99), AloneSamples: len(alone.waits(n)), Jobs: w.config.Flood}
-	if err := w.besideFlood(ctx, own, noise{tenant: noisy, drained: drained}, beside, result); err != nil {
-		return err
-	}
-	report.Flood = result
-	w.say("p99 alone %.3f ms, beside the flood %.3f ms", result.AloneP99, result.FloodP99)
-	return nil
-}
-
-// noise is the tenant with the flood, and how much of that is served.
-type noise struct {
-	tenant  events.TenantID
-	drained *tally
-}
-
-// besideFlood goes on with the quiet tenant's pace from the flood's first job
-// to its last.
-func (w *world) besideFlood(ctx context.Context, own *bus.Bus, noise noise, beside *pulse, result *Flood) error {
-	over := make(chan struct{})
-	var took time.Duration
-	fault := make(chan error, 1)
-	go func() {
-		defer close(over)
-		_, err := w.fill(ctx, w.config.Flood, func(i int) (events.TenantID, events.SessionID) {
-			return noise.tenant, events.SessionID("f" + strconv.Itoa(i))
-		})
-		if err == nil {
-			took, err = w.wait(ctx, noise.drained)
+	plain.pulse.send = queue.send
+	err = w.consume(ctx, w.config.Slots, func(ctx context.Context, run events.Run) error {
+		if run.Tenant == plain.noisy {
+			plain.drained.add(1)
+			return nil
 		}
-		fault <- err
-	}()
-	noise.drained.begun = time.Now()
-	n, err := beside.beat(ctx, own, quietPeriod, over)
-	<-over
+		plain.pulse.started(run)
+		return work(ctx, quietJob)
+	})
 	if err != nil {
 		return err
 	}
-	if err := <-fault; err != nil {
-		return err
-	}
-	waits := beside.waits(n)
-	result.FloodP99, result.FloodSamples = milliseconds(waits, 0.99), len(waits)
-	result.JobsPerSec = perSecond(w.config.Flood, took)
-	return nil
+	enough := max(int(w.config.Window/quietPeriod/2), 1)
+	return plain.run(ctx, w, enough, func(ctx context.Context, n int, whose func(int) (events.TenantID, events.SessionID)) (time.Duration, error) {
+		return queue.fill(ctx, n, producers, whose)
+	})
 }

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -15,8 +16,12 @@ import (
 	"github.com/feira-dev/feira/workers/turns"
 )
 
-// pullExpiry bounds the stop of a pool.
-const pullExpiry = 250 * time.Millisecond
+const (
+	// pullExpiry bounds the stop of a pool.
+	pullExpiry = 250 * time.Millisecond
+	// backlogWait is how long a producer waits whose tenant has too many waiting.
+	backlogWait = 20 * time.Millisecond
+)
 
 // tenantID names the bench's tenants.
 func tenantID(n int) events.TenantID { return events.TenantID("bench_" + strconv.Itoa(n)) }
@@ -50,24 +55,44 @@ func request(id events.TenantID, session events.SessionID) (events.Message, erro
 	)
 }
 
-// fill publishes n requests and returns how long that took. Requests of one
-// session are not published in an order.
+// fill publishes n requests and returns how long that took.
 func (w *world) fill(ctx context.Context, n int, whose func(i int) (events.TenantID, events.SessionID)) (time.Duration, error) {
+	took, err := w.pour(ctx, n, whose)
+	if err == nil {
+		w.say("%d requests accepted, %.0f a second", n, perSecond(n, took))
+	}
+	return took, err
+}
+
+// pour is fill without a word. Requests of one session are not published in an
+// order. A tenant that has as many waiting as
+// the broker allows tries again, as any producer would.
+func (w *world) pour(ctx context.Context, n int, whose func(i int) (events.TenantID, events.SessionID)) (time.Duration, error) {
 	begun := time.Now()
 	err := each(ctx, n, func(ctx context.Context, i int) error {
-		message, err := request(whose(i))
-		if err != nil {
-			return err
+		id, session := whose(i)
+		err := w.publish(ctx, w.bus, id, session)
+		for errors.Is(err, bus.ErrBacklogFull) {
+			if err = work(ctx, backlogWait); err == nil {
+				err = w.publish(ctx, w.bus, id, session)
+			}
 		}
-		_, err = w.bus.Requests().Publish(ctx, message)
 		return err
 	})
 	took := time.Since(begun)
 	if err != nil {
 		return took, fmt.Errorf("filling the queue: %w", err)
 	}
-	w.say("%d requests accepted, %.0f a second", n, perSecond(n, took))
 	return took, nil
+}
+
+func (w *world) publish(ctx context.Context, b *bus.Bus, id events.TenantID, session events.SessionID) error {
+	message, err := request(id, session)
+	if err != nil {
+		return err
+	}
+	_, err = b.Requests().Publish(ctx, message)
+	return err
 }
 
 // roundRobin deals requests out to n tenants, each in a session of its own.
@@ -144,11 +169,8 @@ func (w *world) lead(ctx context.Context, id string) (*candidate, time.Duration,
 
 // pool starts a worker's pool and announces its slots.
 func (w *world) pool(ctx context.Context, b *bus.Bus, slots int, handler bus.RunHandler) error {
-	pool, err := b.NewRunPool(bus.RunPoolConfig{Slots: slots, Handler: handler, PullExpiry: pullExpiry, Logger: w.config.Logger})
+	pool, err := w.workers(ctx, b, slots, handler)
 	if err != nil {
-		return err
-	}
-	if err := w.start(ctx, pool); err != nil {
 		return err
 	}
 	return w.announce(ctx, b, slots, pool.Busy)

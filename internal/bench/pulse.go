@@ -11,33 +11,55 @@ import (
 	"github.com/feira-dev/feira/internal/bus"
 )
 
+// sendFunc publishes a request of its own session and returns when the broker
+// has it.
+type sendFunc func(ctx context.Context, id events.TenantID, session events.SessionID) error
+
+// over sends through Feira, on this connection.
+func (w *world) over(b *bus.Bus) sendFunc {
+	return func(ctx context.Context, id events.TenantID, session events.SessionID) error {
+		return w.publish(ctx, b, id, session)
+	}
+}
+
 // pulse publishes at a steady pace for one tenant and notes how long each
 // request waits for its start. Sessions are of one request, and their names
-// are the places of the notes.
+// are the places of the notes. It beats for one goroutine at a time.
 type pulse struct {
 	tenant events.TenantID
 	prefix string
+	period time.Duration
+	send   sendFunc
 	sent   []atomic.Int64 // nanoseconds since begun, at the publication
 	wait   []atomic.Int64 // nanoseconds; 0 is not started
 	begun  time.Time
+	beats  int // how many were sent
+	starts atomic.Int64
+	start  chan struct{} // of one place: another one has started
 }
 
-func newPulse(id events.TenantID, prefix string, most int) *pulse {
-	return &pulse{tenant: id, prefix: prefix, sent: make([]atomic.Int64, most), wait: make([]atomic.Int64, most), begun: time.Now()}
+func newPulse(id events.TenantID, prefix string, most int, period time.Duration) *pulse {
+	return &pulse{
+		tenant: id, prefix: prefix, period: period,
+		sent: make([]atomic.Int64, most), wait: make([]atomic.Int64, most), begun: time.Now(), start: make(chan struct{}, 1),
+	}
 }
 
 // beat publishes every period until the notes are full or until is closed, and
-// returns how many were accepted. A publication that is slow does not put off
-// the next.
-func (p *pulse) beat(ctx context.Context, b *bus.Bus, period time.Duration, until <-chan struct{}) (int, error) {
-	ticker := time.NewTicker(period)
+// goes on where it was when it is called again. A publication that is slow does
+// not put off the next.
+func (p *pulse) beat(ctx context.Context, until <-chan struct{}) error {
+	ticker := time.NewTicker(p.period)
 	defer ticker.Stop()
 	var publishing sync.WaitGroup
 	defer publishing.Wait()
 	fault := make(chan error, 1)
-	for n := range p.sent {
+	for p.beats < len(p.sent) {
+		n := p.beats
+		p.beats++
 		publishing.Go(func() {
-			if err := p.publish(ctx, b, n); err != nil {
+			p.sent[n].Store(int64(time.Since(p.begun)))
+			if err := p.send(ctx, p.tenant, events.SessionID(p.prefix+strconv.Itoa(n))); err != nil {
 				select {
 				case fault <- err:
 				default:
@@ -47,24 +69,14 @@ func (p *pulse) beat(ctx context.Context, b *bus.Bus, period time.Duration, unti
 		select {
 		case <-ticker.C:
 		case err := <-fault:
-			return n, err
+			return err
 		case <-until:
-			return n + 1, nil
+			return nil
 		case <-ctx.Done():
-			return n + 1, context.Cause(ctx)
+			return context.Cause(ctx)
 		}
 	}
-	return len(p.sent), nil
-}
-
-func (p *pulse) publish(ctx context.Context, b *bus.Bus, n int) error {
-	message, err := request(p.tenant, events.SessionID(p.prefix+strconv.Itoa(n)))
-	if err != nil {
-		return err
-	}
-	p.sent[n].Store(int64(time.Since(p.begun)))
-	_, err = b.Requests().Publish(ctx, message)
-	return err
+	return nil
 }
 
 // started notes the start of a run that may be the pulse's.
@@ -77,14 +89,20 @@ func (p *pulse) started(run events.Run) bool {
 	if err != nil || n < 0 || n >= len(p.wait) {
 		return false
 	}
-	p.wait[n].CompareAndSwap(0, max(now-p.sent[n].Load(), 1))
+	if p.wait[n].CompareAndSwap(0, max(now-p.sent[n].Load(), 1)) {
+		p.starts.Add(1)
+		select {
+		case p.start <- struct{}{}:
+		default:
+		}
+	}
 	return true
 }
 
-// waits are those of the first n that were started.
-func (p *pulse) waits(n int) []time.Duration {
+// waits are those of what was started.
+func (p *pulse) waits() []time.Duration {
 	var waits []time.Duration
-	for i := range n {
+	for i := range p.wait {
 		if wait := p.wait[i].Load(); wait > 0 {
 			waits = append(waits, time.Duration(wait))
 		}

@@ -17,9 +17,16 @@ func scale(ctx context.Context, w *world, report *Report) error {
 	if err != nil {
 		return err
 	}
-	err = few.serveQueue(ctx, min(fewTenants, result.Tenants), func(*candidate, time.Duration) {}, &result.RunsFew, nil)
+	tenants := min(fewTenants, result.Tenants)
+	result.RawFew, err = few.raw(ctx, min(w.config.Requests, w.config.Queued), tenants)
+	if err == nil {
+		err = few.serveQueue(ctx, tenants, func(*candidate, time.Duration) {}, &result.RunsFew, nil)
+	}
 	few.close(ctx)
 	if err != nil {
+		return err
+	}
+	if result.RawMany, err = w.raw(ctx, min(w.config.Requests, w.config.Queued), result.Tenants); err != nil {
 		return err
 	}
 	return w.many(ctx, result, report)
@@ -35,6 +42,7 @@ func (w *world) many(ctx context.Context, result *Scale, report *Report) error {
 	if err != nil {
 		return err
 	}
+	result.RawRatio = ratio(result.RawMany, result.RawFew)
 	result.RunsRatio = ratio(result.RunsMany, result.RunsFew)
 	report.Scale = result
 	w.say("runs a second: %.0f with %d tenants, %.0f with %d; index in %.2f s, %.0f bytes each",

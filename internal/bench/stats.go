@@ -29,6 +29,15 @@ func jain(shares []float64) float64 {
 	return sum * sum / (float64(len(shares)) * squares)
 }
 
+// median is the middle one, of an even number the lower of the two in the
+// middle: a value that was measured. It is 0 of none.
+func median(values []float64) float64 {
+	if len(values) == 0 {
+		return 0
+	}
+	return slices.Sorted(slices.Values(values))[(len(values)-1)/2]
+}
+
 // perSecond is n over a time, 0 where there was none.
 func perSecond(n int, took time.Duration) float64 {
 	if took <= 0 {

@@ -20,6 +20,15 @@ func TestQuantilesAreOfTheNearestRank(t *testing.T) {
 	require.Zero(t, milliseconds(nil, 0.5))
 }
 
+func TestMedianIsAValueThatWasMeasured(t *testing.T) {
+	t.Parallel()
+	values := []float64{9, 1, 5}
+	require.InDelta(t, 5.0, median(values), 1e-9)
+	require.InDelta(t, 1.0, median([]float64{9, 1}), 1e-9)
+	require.InDelta(t, 9.0, values[0], 1e-9, "the caller's order is kept")
+	require.Zero(t, median(nil))
+}
+
 func TestJainsIndexIsOneForEqualsAndLeastForOneThatHasAll(t *testing.T) {
 	t.Parallel()
 	require.InDelta(t, 1.0, jain([]float64{3, 3, 3}), 1e-9)

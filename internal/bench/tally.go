@@ -31,6 +31,12 @@ func (t *tally) add(n int) {
 	}
 }
 
+// again counts from nothing, once the number is reached and has been heard of.
+func (t *tally) again() {
+	t.begun = time.Now()
+	t.n.Store(0)
+}
+
 func (t *tally) count() int { return int(t.n.Load()) }
 
 // wait returns how long it took from the tally's making to the number.
@@ -45,6 +51,22 @@ func (w *world) wait(ctx context.Context, t *tally) (time.Duration, error) {
 	case <-ctx.Done():
 		return 0, context.Cause(ctx)
 	}
+}
+
+// heard waits until everything that the pulse has sent is started.
+func (w *world) heard(ctx context.Context, p *pulse) error {
+	limit := time.NewTimer(w.config.Patience)
+	defer limit.Stop()
+	for int(p.starts.Load()) < p.beats {
+		select {
+		case <-p.start:
+		case <-limit.C:
+			return fmt.Errorf("%w: %d of %d started within %s", ErrUnserved, p.starts.Load(), p.beats, w.config.Patience)
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
 }
 
 // overhear passes a scheduler's lines on and tells when its index is built,

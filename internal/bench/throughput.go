@@ -17,59 +17,55 @@ const (
 	pullers    = 2
 	pulled     = 500
 	grantSlots = 2048
-	rawWindow  = 4096 // grants on their way while raw runs are laid out
+	rawWindow  = 4096 // runs on their way while a queue is laid out
 )
 
 // throughput measures the same number of messages three times: acknowledged
 // without a scheduler, acknowledged as granted, and served as a worker does.
 func throughput(ctx context.Context, w *world, report *Report) error {
-	n := w.config.Requests
-	w.settle(fewTenants, tenant.MaxConcurrency)
-	raw, err := w.raw(ctx, n)
+	result := &Throughput{Requests: w.config.Requests}
+	var cpu []float64
+	err := w.rounds(func() error {
+		err := w.aside(ctx, func(ctx context.Context, inner *world) error { return inner.beside(ctx, result) })
+		if err != nil {
+			return err
+		}
+		return w.aside(ctx, func(ctx context.Context, inner *world) error {
+			inner.settle(fewTenants, tenant.MaxConcurrency)
+			runs, burnt, err := inner.runs(ctx, result.Requests)
+			result.RunsAll, cpu = append(result.RunsAll, runs), append(cpu, burnt)
+			return err
+		})
+	})
 	if err != nil {
 		return err
 	}
-	grants, err := w.grants(ctx, n)
-	if err != nil {
-		return err
-	}
-	inner, err := open(ctx, w.config)
-	if err != nil {
-		return err
-	}
-	defer inner.close(ctx)
-	inner.settle(fewTenants, tenant.MaxConcurrency)
-	runs, err := inner.runs(ctx, n)
-	if err != nil {
-		return err
-	}
-	report.Throughput = &Throughput{GrantsPerSecond: grants, RunsPerSecond: runs, RawPerSecond: raw, Ratio: ratio(grants, raw), Requests: n}
+	result.GrantsPerSecond, result.RunsPerSecond, result.RawPerSecond = median(result.GrantsAll), median(result.RunsAll), median(result.RawAll)
+	result.Ratio, result.CPU = ratio(result.GrantsPerSecond, result.RawPerSecond), median(cpu)
+	report.Throughput = result
 	return nil
 }
 
-// raw lays out n runs and measures how fast they are pulled and acknowledged.
-func (w *world) raw(ctx context.Context, n int) (float64, error) {
-	_, last, err := w.bus.Runs().Outstanding(ctx)
+// beside measures raw consumption and then grants, on one broker.
+func (w *world) beside(ctx context.Context, result *Throughput) error {
+	w.settle(fewTenants, tenant.MaxConcurrency)
+	raw, err := w.raw(ctx, result.Requests, fewTenants)
+	if err != nil {
+		return err
+	}
+	grants, err := w.grants(ctx, result.Requests)
+	result.RawAll, result.GrantsAll = append(result.RawAll, raw), append(result.GrantsAll, grants)
+	return err
+}
+
+// raw lays out n runs of so many tenants and measures how fast they are pulled
+// and acknowledged.
+func (w *world) raw(ctx context.Context, n, tenants int) (float64, error) {
+	queue, err := w.fifo(ctx)
 	if err != nil {
 		return 0, err
 	}
-	window, stored := make(chan struct{}, rawWindow), newTally(n)
-	whose := roundRobin(fewTenants)
-	for i := range n {
-		window <- struct{}{}
-		id, session := whose(i)
-		run := events.Run{Tenant: id, Session: session, Kind: events.KindTurn, Sequence: uint64(i) + 1, Granted: time.Now()}
-		err := w.bus.Runs().Grant(run, last+uint64(i), func(_ uint64, err error) {
-			if err == nil {
-				stored.add(1)
-			}
-			<-window
-		})
-		if err != nil {
-			return 0, err
-		}
-	}
-	took, err := w.wait(ctx, stored)
+	took, err := queue.fill(ctx, n, min(rawWindow, n), roundRobin(tenants))
 	if err != nil {
 		return 0, err
 	}
@@ -164,30 +160,35 @@ func (w *world) grants(ctx context.Context, n int) (float64, error) {
 	return rate, err
 }
 
-// runs measures runs without a model, from the scheduler's start.
-func (w *world) runs(ctx context.Context, n int) (float64, error) {
+// runs measures runs without a model, from the scheduler's start, and what
+// each cost of processor time.
+func (w *world) runs(ctx context.Context, n int) (rate, burnt float64, err error) {
 	if _, err := w.fill(ctx, n, roundRobin(fewTenants)); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	c, err := w.scheduler(ctx, "runs")
 	if err != nil {
-		return 0, err
-	}
-	served := newTally(n)
-	if err := w.start(ctx, c); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	b, err := w.connect(ctx)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	if err := w.pool(ctx, b, w.config.Slots, job(served, fetching(b))); err != nil {
-		return 0, err
-	}
-	took, err := w.wait(ctx, served)
-	rate := perSecond(n, took)
-	w.say("runs: %.0f a second", rate)
-	return rate, err
+	var took time.Duration
+	burnt, err = ofCPU(n, func() (err error) {
+		served := newTally(n)
+		if err := w.start(ctx, c); err != nil {
+			return err
+		}
+		if err := w.pool(ctx, b, w.config.Slots, job(served, fetching(b))); err != nil {
+			return err
+		}
+		took, err = w.wait(ctx, served)
+		return err
+	})
+	rate = perSecond(n, took)
+	w.say("runs: %.0f a second, %.0f µs of the processor each", rate, burnt)
+	return rate, burnt, err
 }
 
 // fetching reads the request, as a worker does.

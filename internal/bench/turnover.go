@@ -4,6 +4,7 @@ import (
 	"context"
 	"strconv"
 	"sync/atomic"
+	"time"
 
 	"github.com/feira-dev/feira/events"
 	"github.com/feira-dev/feira/internal/agent"
@@ -13,8 +14,12 @@ import (
 	"github.com/feira-dev/feira/workers/turns"
 )
 
-// turnsOfSession is how many turns each session has.
-const turnsOfSession = 10
+const (
+	// turnsOfSession is how many turns each session has.
+	turnsOfSession = 10
+	// factsOfTurn is how many facts an empty turn appends.
+	factsOfTurn = 3
+)
 
 // prompt is a model that answers at once, for nothing, and a shop without
 // tools.
@@ -54,44 +59,105 @@ func (l countedLog) Append(ctx context.Context, entry session.Entry) (uint64, er
 	return sequence, err
 }
 
-// turnover runs empty turns through the real worker.
+// turnover runs empty turns through the real worker, beside the same number of
+// facts appended without one.
 func turnover(ctx context.Context, w *world, report *Report) error {
-	n := w.config.Turns
+	result := &Turns{Turns: w.config.Turns}
+	var cpu, appends []float64
+	err := w.rounds(func() error {
+		return w.aside(ctx, func(ctx context.Context, inner *world) error {
+			raw, err := inner.rawAppends(ctx, factsOfTurn*result.Turns)
+			if err != nil {
+				return err
+			}
+			turned, appended, burnt, err := inner.turn(ctx, result.Turns)
+			result.TurnsAll, result.RawAll = append(result.TurnsAll, turned), append(result.RawAll, raw)
+			appends, cpu = append(appends, appended), append(cpu, burnt)
+			return err
+		})
+	})
+	if err != nil {
+		return err
+	}
+	result.TurnsPerSecond, result.AppendsPerSecond, result.RawAppends = median(result.TurnsAll), median(appends), median(result.RawAll)
+	result.Ratio, result.CPU = ratio(result.AppendsPerSecond, result.RawAppends), median(cpu)
+	report.Turns = result
+	return nil
+}
+
+// rawAppends measures fenced appends by as many writers as publish at one
+// time, each in its own sessions, which nobody runs a turn of.
+func (w *world) rawAppends(ctx context.Context, n int) (float64, error) {
+	facts := factsOfTurn * turnsOfSession
+	sessions := max(n/facts, 1)
+	begun := time.Now()
+	err := each(ctx, sessions, func(ctx context.Context, i int) error {
+		var last uint64
+		for n := range facts {
+			var err error
+			if last, err = w.bus.Log().Append(ctx, fact(i, n, last)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	rate := perSecond(sessions*facts, time.Since(begun))
+	w.say("raw: %.0f fenced appends a second", rate)
+	return rate, err
+}
+
+// fact is the n-th of a session.
+func fact(i, n int, last uint64) session.Entry {
+	id, name := tenantID(i%fewTenants), events.SessionID("raw"+strconv.Itoa(i))
+	return session.Entry{
+		Last: last,
+		Envelope: events.Envelope{
+			ID: strconv.Itoa(n), Source: events.SessionSource(id, name), Type: events.TypeModelReplied,
+			Time: time.Now(), Tenant: id, Session: name, Request: "raw",
+		},
+		Event: &events.ModelReplied{Iteration: n + 1, Model: "none", Text: "good day", FinishReason: "stop"},
+	}
+}
+
+// turn measures n turns from the scheduler's start: turns and appends a second,
+// and what a turn cost of processor time.
+func (w *world) turn(ctx context.Context, n int) (turned, appended, burnt float64, err error) {
 	w.settle(fewTenants, tenant.MaxConcurrency)
 	sessions := max(n/turnsOfSession, 1)
 	if _, err := w.fill(ctx, n, func(i int) (events.TenantID, events.SessionID) {
 		in := i % sessions
 		return tenantID(in % fewTenants), events.SessionID("s" + strconv.Itoa(in))
 	}); err != nil {
-		return err
+		return 0, 0, 0, err
 	}
 	var appends atomic.Int64
-	served := newTally(n)
 	c, err := w.scheduler(ctx, "turns")
 	if err != nil {
-		return err
-	}
-	if err := w.start(ctx, c); err != nil {
-		return err
+		return 0, 0, 0, err
 	}
 	workers, err := w.connect(ctx)
 	if err != nil {
-		return err
+		return 0, 0, 0, err
 	}
 	worker, err := w.worker(workers, &appends)
 	if err != nil {
-		return err
+		return 0, 0, 0, err
 	}
-	if err := w.pool(ctx, workers, w.config.Slots, counting(worker.Handle, served)); err != nil {
+	var took time.Duration
+	burnt, err = ofCPU(n, func() (err error) {
+		served := newTally(n)
+		if err := w.start(ctx, c); err != nil {
+			return err
+		}
+		if err := w.pool(ctx, workers, w.config.Slots, counting(worker.Handle, served)); err != nil {
+			return err
+		}
+		took, err = w.wait(ctx, served)
 		return err
-	}
-	took, err := w.wait(ctx, served)
-	if err != nil {
-		return err
-	}
-	report.Turns = &Turns{TurnsPerSecond: perSecond(n, took), AppendsPerSecond: perSecond(int(appends.Load()), took), Turns: n}
-	w.say("%.0f turns a second, %.0f appends a second", report.Turns.TurnsPerSecond, report.Turns.AppendsPerSecond)
-	return nil
+	})
+	turned, appended = perSecond(n, took), perSecond(int(appends.Load()), took)
+	w.say("%.0f turns a second, %.0f appends a second, %.0f µs of the processor each turn", turned, appended, burnt)
+	return turned, appended, burnt, err
 }
 
 func (w *world) worker(b *bus.Bus, appends *atomic.Int64) (*turns.Worker, error) {

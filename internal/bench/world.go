@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -52,7 +53,12 @@ func open(ctx context.Context, config Config) (*world, error) {
 func (w *world) begin(ctx context.Context) error {
 	topology := bus.Topology{}
 	if w.url == "" {
-		server, err := natsd.New(natsd.Config{Logger: w.config.Logger})
+		// A user with a hash: for one without a password the server keeps a plain
+		// one, and warns of it.
+		w.config.User, w.config.Password = "bench", rand.Text()
+		server, err := natsd.New(natsd.Config{
+			Users: []natsd.User{natsd.OperatorUser(w.config.User, w.config.Password)}, Logger: w.config.Logger,
+		})
 		if err != nil {
 			return err
 		}
