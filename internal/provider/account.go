@@ -17,6 +17,8 @@ type account struct {
 	client *Client
 	server *server
 	base   string
+	// origins are all that requests may go to.
+	origins map[string]bool
 	// fields are the credential in clear, read by the RoundTripper.
 	fields   map[string]string
 	scrubber *scrubber
@@ -39,7 +41,7 @@ func (c *Client) account(ctx context.Context, on *server, call agent.Call) (*acc
 		}
 		return nil, &events.ToolFault{Code: events.FaultNoCredential, Message: message}
 	}
-	opened := &account{client: c, server: on, base: base, fields: map[string]string{}, scrubber: &scrubber{}}
+	opened := &account{client: c, server: on, base: base, origins: on.origins(call.Environment), fields: map[string]string{}, scrubber: &scrubber{}}
 	for _, field := range manifest.Credential.Fields {
 		if value, ok := credential.Reveal(field.Name); ok && value != "" {
 			opened.fields[field.Name] = value

@@ -50,7 +50,7 @@ func New(config Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	public, operator := publicWire(), operatorWire()
+	public, operator := publicWire(config.Resolver), operatorWire(config.Resolver)
 	made := &Client{config: config, servers: map[string]*server{}, tokens: tokens, wires: []*wire{public, operator}}
 	var faults []error
 	for _, manifest := range config.Manifests {

@@ -22,7 +22,7 @@ func TestLoopbackAndPrivateHostsAreForOperatorsOnly(t *testing.T) {
 	t.Cleanup(host.Close)
 	for name, base := range map[string]string{
 		"loopback": host.URL, "by name": strings.Replace(host.URL, "127.0.0.1", "localhost", 1),
-		"metadata": "http://169.254.169.254", "private": "https://10.0.0.1", "odd port": "https://192.0.2.1:8443",
+		"metadata": "https://169.254.169.254", "private": "https://10.0.0.1", "odd port": "https://192.0.2.1:8443",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/url"
 	"time"
 )
@@ -28,6 +29,8 @@ type Config struct {
 	// environments: for the sandbox. Such a host may be plain HTTP, on any port,
 	// on loopback or in a private network; no other host may.
 	BaseURLs map[string]string
+	// Resolver looks up the providers' hosts. Defaults to the system's.
+	Resolver *net.Resolver
 	// UserAgent replaces that of the manifests, which some providers want to
 	// tell the application and a contact: "Loja (dev@loja.example)".
 	UserAgent string

@@ -34,11 +34,16 @@ func (w *wire) close() {
 
 // publicWire reaches public addresses on the ports 80 and 443 alone, whatever a
 // name resolves to at the time of dialling.
-func publicWire() *wire { return newWire(ssrf.New()) }
+//
+// The guard refuses every IPv6 address outside 2000::/3, and with them
+// IPv4-mapped ones and NAT64 (64:ff9b::/96, 64:ff9b:1::/48), and inside it 6to4
+// and Teredo: forms that carry an IPv4 address past a look at the IPv6 one. So
+// Feira has to have IPv4 of its own where it runs behind DNS64.
+func publicWire(resolver *net.Resolver) *wire { return newWire(ssrf.New(), resolver) }
 
 // operatorWire also reaches loopback and private networks, on any port, since
 // an operator wrote the host's name. Link-local stays out: cloud metadata.
-func operatorWire() *wire {
+func operatorWire(resolver *net.Resolver) *wire {
 	return newWire(ssrf.New(
 		ssrf.WithAnyPort(),
 		ssrf.WithAllowedV4Prefixes(
@@ -46,11 +51,13 @@ func operatorWire() *wire {
 			netip.MustParsePrefix("172.16.0.0/12"), netip.MustParsePrefix("192.168.0.0/16"),
 		),
 		ssrf.WithAllowedV6Prefixes(netip.MustParsePrefix("::1/128"), netip.MustParsePrefix("fc00::/7")),
-	))
+	), resolver)
 }
 
-func newWire(guard *ssrf.Guardian) *wire {
-	dialer := &net.Dialer{Timeout: dialTimeout, Control: guard.Safe}
+// newWire guards the address that is dialled, after the name was resolved: what
+// the name meant a moment earlier, or will mean later, does not matter.
+func newWire(guard *ssrf.Guardian, resolver *net.Resolver) *wire {
+	dialer := &net.Dialer{Timeout: dialTimeout, Control: guard.Safe, Resolver: resolver}
 	transport := func(keep bool) *http.Transport {
 		return &http.Transport{
 			Proxy:                  nil, // no proxy from the environment: it would see the credentials' hosts and paths

@@ -70,9 +70,9 @@ func (a *account) address(laid request) string {
 // transport gives calls that may not be repeated a connection of their own.
 func (a *account) transport(t *tool) http.RoundTripper {
 	if t.Safety.Repeatable() {
-		return a.server.wire.pooled
+		return gate{origins: a.origins, next: a.server.wire.pooled}
 	}
-	return a.server.wire.fresh
+	return gate{origins: a.origins, next: a.server.wire.fresh}
 }
 
 // read takes in no more of a body than may be read.

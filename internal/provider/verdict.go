@@ -86,6 +86,8 @@ func (a *account) judgeSilence(got answer, repeatable bool) verdict {
 	switch {
 	case errors.As(got.err, &token) && token.status != 0 && !inDoubt(token.status) && token.status != http.StatusTooManyRequests:
 		return verdict{effect: effectNone, result: refusal(events.FaultProviderError, name+" refuses the credential: it gives no token for it ("+strconv.Itoa(token.status)+")")}
+	case errors.Is(got.err, errHost):
+		return verdict{effect: effectNone, result: refusal(events.FaultProviderError, name+" is not reached at that host: it is none of its manifest's; nothing was sent")}
 	case prohibited(got.err):
 		return verdict{effect: effectNone, result: refusal(events.FaultProviderError, name+" cannot be reached: its address is not public")}
 	case !got.sent && got.timedOut():
