@@ -69,6 +69,7 @@ func (l *Loop) send(ctx context.Context, passage passage, inDoubt bool) (result 
 		}
 	}()
 	if !inDoubt || passage.safety.Repeatable() {
+		passage.call.InDoubt = inDoubt
 		result = l.cfg.Provider.Call(ctx, passage.call)
 		if result.Status != events.ToolUnknown {
 			return result

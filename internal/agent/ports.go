@@ -93,6 +93,9 @@ type Call struct {
 	Arguments   json.RawMessage // an object
 	// Key is the idempotency key: the same for every try of this call.
 	Key string
+	// InDoubt is set when an earlier owner of the turn may have made the call:
+	// that nothing is sent now does not mean that it had no effect.
+	InDoubt bool
 }
 
 // Result is how a call ended. Output and Fault are scrubbed of secrets.
@@ -115,7 +118,8 @@ type Catalogue interface {
 // arguments against the tool's schema, bound the time of a call, and never
 // send a call that is not repeatable more than once.
 type Provider interface {
-	// Call sends, and turns every failure into a [Result].
+	// Call sends, and turns every failure into a [Result]. One that is in doubt
+	// ends as unknown unless what comes of it now is true of the earlier try too.
 	Call(ctx context.Context, call Call) Result
 	// Lookup finds out what became of a call in doubt, by the key that it
 	// left at the provider; false when the tool has no look-up rule or nothing

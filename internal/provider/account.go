@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/feira-dev/feira/events"
 	"github.com/feira-dev/feira/internal/agent"
@@ -23,6 +24,9 @@ type account struct {
 	fields   map[string]string
 	scrubber *scrubber
 	tokenKey string
+	lane     *lane
+	// satOut is the end of the pause that the call has waited for.
+	satOut time.Time
 }
 
 // account opens the credential for a call, or says why not.

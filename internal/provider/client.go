@@ -34,6 +34,7 @@ type Client struct {
 	servers map[string]*server
 	order   []string
 	tokens  *tokens
+	lanes   *lanes
 	wires   []*wire
 }
 
@@ -50,8 +51,12 @@ func New(config Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	lanes, err := newLanes(config)
+	if err != nil {
+		return nil, err
+	}
 	public, operator := publicWire(config.Resolver), operatorWire(config.Resolver)
-	made := &Client{config: config, servers: map[string]*server{}, tokens: tokens, wires: []*wire{public, operator}}
+	made := &Client{config: config, servers: map[string]*server{}, tokens: tokens, lanes: lanes, wires: []*wire{public, operator}}
 	var faults []error
 	for _, manifest := range config.Manifests {
 		compiled, err := compileServer(manifest, config.BaseURLs[manifest.ID])
@@ -141,20 +146,29 @@ func (c *Client) Call(ctx context.Context, call agent.Call) agent.Result {
 	if found == nil {
 		return refusal(events.FaultUnknownTool, "there is no tool "+shown(call.Tool)+" at "+shown(call.Server))
 	}
-	on := c.servers[call.Server]
-	args, fault := found.arguments(call.Arguments)
+	opened, laid, fault := c.prepare(ctx, found, call)
 	if fault != nil {
-		return agent.Result{Status: events.ToolRefused, Fault: fault}
+		return ofDoubt(call, found.Safety, agent.Result{Status: events.ToolRefused, Fault: fault})
 	}
-	laid, fault := found.request(on.manifest, args, call.Environment, call.Key)
+	lane, leave := c.lanes.enter(laneKey{tenant: call.Tenant, server: call.Server, env: call.Environment})
+	defer leave()
+	opened.lane = lane
+	return opened.dispatch(ctx, found, laid, call)
+}
+
+// prepare holds a call against the walls in front of its dispatch.
+func (c *Client) prepare(ctx context.Context, t *tool, call agent.Call) (*account, request, *events.ToolFault) {
+	on := c.servers[call.Server]
+	args, fault := t.arguments(call.Arguments)
 	if fault != nil {
-		return agent.Result{Status: events.ToolRefused, Fault: fault}
+		return nil, request{}, fault
+	}
+	laid, fault := t.request(on.manifest, args, call.Environment, call.Key)
+	if fault != nil {
+		return nil, request{}, fault
 	}
 	opened, fault := c.account(ctx, on, call)
-	if fault != nil {
-		return agent.Result{Status: events.ToolRefused, Fault: fault}
-	}
-	return opened.dispatch(ctx, found, laid, call)
+	return opened, laid, fault
 }
 
 func (c *Client) setHeaders(into http.Header, manifest Manifest) {

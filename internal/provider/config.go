@@ -17,6 +17,11 @@ const (
 	DefaultMaxOutput   = 64 << 10
 	DefaultTries       = 3
 	DefaultRetryWait   = 500 * time.Millisecond
+
+	DefaultConcurrency     = 16
+	DefaultQueueWait       = 5 * time.Second
+	DefaultBreakerFailures = 10
+	DefaultBreakerOpen     = 30 * time.Second
 )
 
 // Config says how a [Client] works.
@@ -42,6 +47,18 @@ type Config struct {
 	// RetryWait is the first wait between tries, which grows from there.
 	// Defaults to 500 ms.
 	RetryWait time.Duration
+	// Concurrency is how many tries of one tenant may be under way at one server
+	// in one environment. Defaults to 16.
+	Concurrency int
+	// QueueWait is how long a try waits for its turn. Defaults to 5 s.
+	QueueWait time.Duration
+	// BreakerFailures is how many tries of a tenant at a server have to fail in a
+	// row for its calls to be kept back: no answer, or one of a broken server. A
+	// limit that was reached does not count. Defaults to 10.
+	BreakerFailures int
+	// BreakerOpen is how long they are kept back before one is let through, to
+	// see. Defaults to 30 s.
+	BreakerOpen time.Duration
 	// MaxResponse is how much of an answer is read, in bytes. Defaults to 1 MiB.
 	MaxResponse int64
 	// MaxOutput is how much of an answer is given back, in bytes. Defaults to 64 KiB.
@@ -65,6 +82,10 @@ func (c Config) withDefaults() (Config, error) {
 	orDefault(&c.Timeout, DefaultTimeout)
 	orDefault(&c.Tries, DefaultTries)
 	orDefault(&c.RetryWait, DefaultRetryWait)
+	orDefault(&c.Concurrency, DefaultConcurrency)
+	orDefault(&c.QueueWait, DefaultQueueWait)
+	orDefault(&c.BreakerFailures, DefaultBreakerFailures)
+	orDefault(&c.BreakerOpen, DefaultBreakerOpen)
 	orDefault(&c.MaxResponse, DefaultMaxResponse)
 	orDefault(&c.MaxOutput, DefaultMaxOutput)
 	if c.Logger == nil {
@@ -95,6 +116,9 @@ func (c Config) Validate() error {
 	}
 	if c.Timeout < 0 || c.Tries < 0 || c.RetryWait < 0 || c.MaxResponse < 0 || c.MaxOutput < 0 {
 		fault("Timeout, Tries, RetryWait, MaxResponse or MaxOutput is negative")
+	}
+	if c.Concurrency < 0 || c.QueueWait < 0 || c.BreakerFailures < 0 || c.BreakerOpen < 0 {
+		fault("Concurrency, QueueWait, BreakerFailures or BreakerOpen is negative")
 	}
 	if hasControl(c.UserAgent) {
 		fault("UserAgent holds a control character")

@@ -7,7 +7,6 @@ import (
 
 	"github.com/cenkalti/backoff/v4"
 
-	"github.com/feira-dev/feira/events"
 	"github.com/feira-dev/feira/internal/agent"
 )
 
@@ -21,12 +20,16 @@ func (a *account) dispatch(ctx context.Context, t *tool, laid request, call agen
 		key = fitKey(call.Key, maxIdempotencyKey)
 	}
 	waits := a.client.backoff()
-	doubted := false
+	doubted := call.InDoubt
 	for attempt := 1; ; attempt++ {
 		began := a.client.config.Now()
-		got := a.try(ctx, t, laid, key)
+		got := a.admit(ctx, t, laid, key)
 		read := a.judge(t, got, key != "")
+		a.heed(got, read)
 		read.result.Attempts = attempt
+		if read.held {
+			read.result.Attempts--
+		}
 		a.log(ctx, call, got, read, began)
 		if read.stale {
 			a.client.tokens.forget(a.tokenKey, got.token)
@@ -55,9 +58,7 @@ func (a *account) settle(t *tool, last verdict, doubted, keyed bool) agent.Resul
 	if last.effect != effectDoubt {
 		message = "an earlier try may have had its effect; at last " + message
 	}
-	result.Status = events.ToolUnknown
-	result.Fault = &events.ToolFault{Code: events.FaultOutcomeUnknown, Message: message + "; whether the call had its effect is unknown"}
-	return result
+	return unknown(result, message)
 }
 
 var errTooLong = errors.New("the wait is longer than the time left")

@@ -18,9 +18,14 @@
 //     certainly has not acted on it: the connection was never made, or the
 //     answer was 429 or a 401 to a stale token;
 //   - a call that perhaps had its effect ends as unknown, never as an error;
+//   - a request leaves for its manifest's hosts in the session's environment
+//     alone, encrypted, and for public addresses, unless an operator says where;
+//   - a server that is down, or asks for a pause, is left alone by the tenant
+//     that met it, and no tenant has more than its share under way; a call that
+//     was kept back for this was not sent, and says so;
 //   - a call ends in bounded time, and what it returns has bounded size and is
 //     clean text.
 //
-// It does not decide who may call what, keeps no state but tokens in memory,
-// and knows no store of credentials: those come through [Credentials].
+// It does not decide who may call what, keeps no state but tokens and what
+// each lane remembers in memory, and knows no store of credentials: those come through [Credentials].
 package provider

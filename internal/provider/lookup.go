@@ -39,6 +39,9 @@ func (c *Client) Lookup(ctx context.Context, call agent.Call) (agent.Result, boo
 	if fault != nil {
 		return agent.Result{}, false
 	}
+	lane, leave := c.lanes.enter(laneKey{tenant: call.Tenant, server: call.Server, env: call.Environment})
+	defer leave()
+	opened.lane = lane
 	return opened.search(ctx, found, search, call)
 }
 
@@ -53,8 +56,9 @@ func (a *account) search(ctx context.Context, t *tool, laid request, call agent.
 			break
 		}
 		began := a.client.config.Now()
-		got := a.try(ctx, reading, laid, "")
+		got := a.admit(ctx, reading, laid, "")
 		read := a.judge(reading, got, false)
+		a.heed(got, read)
 		read.result.Attempts = attempt
 		a.log(ctx, call, got, read, began)
 		absent = false

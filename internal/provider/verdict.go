@@ -19,7 +19,8 @@ type effect int
 const (
 	// effectNone: the provider has not acted, and its word is final.
 	effectNone effect = iota
-	// effectNotYet: the provider has not acted, and may on another try.
+	// effectNotYet: the provider has not acted on this try, which says nothing
+	// of any other.
 	effectNotYet
 	// effectDoubt: nobody knows.
 	effectDoubt
@@ -35,6 +36,8 @@ type verdict struct {
 	again bool
 	// after is the wait that the provider asks for.
 	after time.Duration
+	// held is set when the try was kept back here.
+	held bool
 	// stale is set when the token was refused and a new one may do.
 	stale bool
 }
@@ -50,7 +53,9 @@ func (a *account) judge(t *tool, got answer, keyed bool) verdict {
 	case got.ok():
 		return a.judgeSuccess(t, got)
 	case got.status == http.StatusTooManyRequests:
-		return verdict{effect: effectNotYet, again: true, after: after, result: a.fail(events.FaultProviderLimited, got, "")}
+		limited := a.fail(events.FaultProviderLimited, got, "")
+		limited.Fault.Message += tryAgain(after)
+		return verdict{effect: effectNotYet, again: true, after: after, result: limited}
 	case got.status == http.StatusUnauthorized && got.token != "":
 		return verdict{effect: effectNotYet, again: true, stale: true, result: a.fail(events.FaultProviderError, got, "refuses the credential")}
 	case keyed && slices.Contains(a.server.manifest.Idempotency.BusyStatuses, got.status):
@@ -60,7 +65,7 @@ func (a *account) judge(t *tool, got answer, keyed bool) verdict {
 	case got.status >= 300 && got.status <= 399:
 		return verdict{effect: effectDoubt, result: a.fail(events.FaultProviderError, got, "answered with a redirect, which is not followed")}
 	case got.status == http.StatusUnauthorized || got.status == http.StatusForbidden:
-		return verdict{effect: effectNone, result: a.fail(events.FaultProviderError, got, "refuses the credential")}
+		return verdict{effect: effectNotYet, result: a.fail(events.FaultProviderError, got, "refuses the credential")}
 	default:
 		return verdict{effect: effectNone, again: a.wantsRetry(got) && repeatable, after: after, result: a.fail(events.FaultProviderError, got, "")}
 	}
@@ -83,13 +88,16 @@ func inDoubt(status int) bool {
 func (a *account) judgeSilence(got answer, repeatable bool) verdict {
 	name := a.server.manifest.Name
 	var token *tokenError
+	var held *heldError
 	switch {
+	case errors.As(got.err, &held):
+		return verdict{effect: effectNotYet, held: true, result: failure(held.code, held.Error())}
 	case errors.As(got.err, &token) && token.status != 0 && !inDoubt(token.status) && token.status != http.StatusTooManyRequests:
-		return verdict{effect: effectNone, result: refusal(events.FaultProviderError, name+" refuses the credential: it gives no token for it ("+strconv.Itoa(token.status)+")")}
+		return verdict{effect: effectNotYet, result: refusal(events.FaultProviderError, name+" refuses the credential: it gives no token for it ("+strconv.Itoa(token.status)+")")}
 	case errors.Is(got.err, errHost):
-		return verdict{effect: effectNone, result: refusal(events.FaultProviderError, name+" is not reached at that host: it is none of its manifest's; nothing was sent")}
+		return verdict{effect: effectNotYet, result: refusal(events.FaultProviderError, name+" is not reached at that host: it is none of its manifest's; nothing was sent")}
 	case prohibited(got.err):
-		return verdict{effect: effectNone, result: refusal(events.FaultProviderError, name+" cannot be reached: its address is not public")}
+		return verdict{effect: effectNotYet, result: refusal(events.FaultProviderError, name+" cannot be reached: its address is not public")}
 	case !got.sent && got.timedOut():
 		return verdict{effect: effectNotYet, again: true, result: failure(events.FaultProviderTimeout, name+" did not take the connection in time; nothing was sent")}
 	case !got.sent:

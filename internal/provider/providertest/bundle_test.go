@@ -91,6 +91,7 @@ func setup(t *testing.T, server string, change ...func(*provider.Config)) *testB
 	for _, one := range change {
 		one(&config)
 	}
+	config.BreakerFailures = 1000 // the faults here are of single calls
 	b.client, err = provider.New(config)
 	require.NoError(t, err)
 	t.Cleanup(func() {
