@@ -21,16 +21,27 @@ type account struct {
 	// origins are all that requests may go to.
 	origins map[string]bool
 	// fields are the credential in clear, read by the RoundTripper.
-	fields   map[string]string
-	scrubber *scrubber
-	tokenKey string
-	lane     *lane
+	fields map[string]string
+	// credential is where they are from.
+	credential Credential
+	scrubber   *scrubber
+	tokenKey   string
+	lane       *lane
 	// satOut is the end of the pause that the call has waited for.
 	satOut time.Time
 }
 
-// account opens the credential for a call, or says why not.
+// account opens the credential for a call, renewed where it is time, or says
+// why not.
 func (c *Client) account(ctx context.Context, on *server, call agent.Call) (*account, *events.ToolFault) {
+	opened, fault := c.open(ctx, on, call)
+	if fault != nil || !opened.due() {
+		return opened, fault
+	}
+	return c.renewed(ctx, opened, call)
+}
+
+func (c *Client) open(ctx context.Context, on *server, call agent.Call) (*account, *events.ToolFault) {
 	manifest := on.manifest
 	base, ok := on.base(call.Environment)
 	if !ok {
@@ -45,7 +56,7 @@ func (c *Client) account(ctx context.Context, on *server, call agent.Call) (*acc
 		}
 		return nil, &events.ToolFault{Code: events.FaultNoCredential, Message: message}
 	}
-	opened := &account{client: c, server: on, base: base, origins: on.origins(call.Environment), fields: map[string]string{}, scrubber: &scrubber{}}
+	opened := &account{client: c, server: on, base: base, origins: on.origins(call.Environment), credential: credential, fields: map[string]string{}, scrubber: &scrubber{}}
 	for _, field := range manifest.Credential.Fields {
 		if value, ok := credential.Reveal(field.Name); ok && value != "" {
 			opened.fields[field.Name] = value

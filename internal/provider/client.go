@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"slices"
 
+	"golang.org/x/sync/singleflight"
+
 	"github.com/feira-dev/feira/events"
 	"github.com/feira-dev/feira/internal/agent"
 )
@@ -35,7 +37,9 @@ type Client struct {
 	order   []string
 	tokens  *tokens
 	lanes   *lanes
-	wires   []*wire
+	// renewing lets one call renew a credential for all that need it.
+	renewing singleflight.Group
+	wires    []*wire
 }
 
 // New checks and compiles all manifests; it sends nothing.

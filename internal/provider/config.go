@@ -30,6 +30,9 @@ type Config struct {
 	Manifests []Manifest
 	// Credentials opens the tenants' credentials. Required.
 	Credentials Credentials
+	// Renewals stores the credentials of servers whose tokens are renewed.
+	// Defaults to none: then they are used until they end.
+	Renewals Renewals
 	// BaseURLs replace a server's base URL, shared path included, in both
 	// environments: for the sandbox. Such a host may be plain HTTP, on any port,
 	// on loopback or in a private network; no other host may.

@@ -20,6 +20,8 @@
 //   - a call that perhaps had its effect ends as unknown, never as an error;
 //   - a request leaves for its manifest's hosts in the session's environment
 //     alone, encrypted, and for public addresses, unless an operator says where;
+//   - a pair of tokens is renewed before the access token ends, by one worker
+//     of all, and is stored before it is used;
 //   - a server that is down, or asks for a pause, is left alone by the tenant
 //     that met it, and no tenant has more than its share under way; a call that
 //     was kept back for this was not sent, and says so;
@@ -27,5 +29,10 @@
 //     clean text.
 //
 // It does not decide who may call what, keeps no state but tokens and what
-// each lane remembers in memory, and knows no store of credentials: those come through [Credentials].
+// each lane remembers in memory, and knows no store of credentials: those come through [Credentials]
+// and go back through [Renewals].
+//
+// A rough edge: a worker that dies between a provider's answer to a refresh
+// token and the store loses the pair, and the account has to be connected
+// again; no provider here lets a refresh token be presented twice.
 package provider

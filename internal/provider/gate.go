@@ -57,6 +57,9 @@ func (s *server) origins(env events.Environment) map[string]bool {
 	if s.manifest.Auth.Token != nil {
 		addresses = append(addresses, s.tokenURL(base))
 	}
+	if s.manifest.Auth.Refresh != nil {
+		addresses = append(addresses, s.refreshURL(base))
+	}
 	for _, address := range addresses {
 		parsed, err := url.Parse(address)
 		if err == nil && parsed.Host != "" && (parsed.Scheme == "https" || s.override != "") {

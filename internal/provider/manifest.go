@@ -67,6 +67,10 @@ const (
 	AuthBasicToken AuthKind = "basic_token"
 	// AuthClientCredentials is OAuth 2 of that grant.
 	AuthClientCredentials AuthKind = "client_credentials"
+	// AuthAuthorizationCode is OAuth 2 of that grant: a person connected the
+	// account once, and the pair of tokens that came of it is renewed for ever
+	// after. A credential that is an access token alone is used until it ends.
+	AuthAuthorizationCode AuthKind = "authorization_code"
 )
 
 // Auth says what a RoundTripper adds to a request.
@@ -79,6 +83,8 @@ type Auth struct {
 	Path string `json:"path,omitempty"`
 	// Token is how the bearer token is obtained that goes with every call.
 	Token *TokenSpec `json:"token,omitempty"`
+	// Refresh is how the credential is renewed before its access token ends.
+	Refresh *RefreshSpec `json:"refresh,omitempty"`
 }
 
 // TokenSpec is an exchange of a credential for a token.
@@ -98,6 +104,17 @@ type TokenSpec struct {
 	ExpiresAt string `json:"expires_at,omitempty"`
 	// UTCOffset is the zone of an ExpiresAt that names none, as "-03:00".
 	UTCOffset string `json:"utc_offset,omitempty"`
+}
+
+// RefreshSpec is an exchange of a credential's refresh token for a new pair of
+// tokens. The credential's fields have the names of [FieldAccessToken] and its
+// like. Its URL is a path, that of the host and not below the shared one.
+type RefreshSpec struct {
+	TokenSpec
+	// RefreshToken points, in the answer, at the next refresh token.
+	RefreshToken string `json:"refresh_token"`
+	// Before is how long before its end an access token is renewed.
+	Before Duration `json:"before"`
 }
 
 // Idempotency is how a provider honours a key.

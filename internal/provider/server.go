@@ -59,6 +59,15 @@ func checkAuth(manifest Manifest) error {
 		texts = slices.AppendSeq(texts, maps.Values(token.JSON))
 	}
 	fields := manifest.Credential.names()
+	if refresh := manifest.Auth.Refresh; refresh != nil {
+		texts = slices.AppendSeq(texts, maps.Values(refresh.Form))
+		texts = slices.AppendSeq(texts, maps.Values(refresh.JSON))
+		for _, name := range []string{FieldAccessToken, FieldRefreshToken, FieldExpiresAt, FieldRenewingUntil} {
+			if !slices.Contains(fields, name) {
+				return fmt.Errorf("auth: refresh needs the credential to have field %s", name)
+			}
+		}
+	}
 	for _, text := range texts {
 		for _, found := range fieldPattern.FindAllStringSubmatch(text, -1) {
 			if !slices.Contains(fields, found[1]) {
@@ -95,4 +104,16 @@ func (s *server) tokenURL(base string) string {
 		return s.override + parsed.Path
 	}
 	return s.override
+}
+
+// refreshURL is where a pair of tokens is renewed.
+func (s *server) refreshURL(base string) string {
+	path := s.manifest.Auth.Refresh.URL
+	if s.override != "" {
+		return s.override + path
+	}
+	if parsed, err := url.Parse(base); err == nil {
+		return parsed.Scheme + "://" + parsed.Host + path
+	}
+	return base
 }

@@ -110,27 +110,36 @@ func (t *tokens) forget(key, token string) {
 
 // exchange obtains a token for the credential of an account.
 func (a *account) exchange(ctx context.Context, next http.RoundTripper) (heldToken, error) {
-	spec := a.server.manifest.Auth.Token
-	request, err := a.tokenRequest(ctx, spec)
+	spec := *a.server.manifest.Auth.Token
+	body, err := a.ask(ctx, next, spec, a.server.tokenURL(a.base))
 	if err != nil {
-		return heldToken{}, &tokenError{cause: errTokenAnswer}
-	}
-	response, err := next.RoundTrip(request)
-	if err != nil {
-		return heldToken{}, &tokenError{cause: err}
-	}
-	defer func() { _ = response.Body.Close() }()
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxTokenBytes))
-	if response.StatusCode < 200 || response.StatusCode > 299 {
-		return heldToken{}, &tokenError{status: response.StatusCode}
-	}
-	if err != nil {
-		return heldToken{}, &tokenError{cause: err}
+		return heldToken{}, err
 	}
 	return spec.read(body, a.client.config.Now())
 }
 
-func (a *account) tokenRequest(ctx context.Context, spec *TokenSpec) (*http.Request, error) {
+// ask sends a request for a token and reads what comes back.
+func (a *account) ask(ctx context.Context, next http.RoundTripper, spec TokenSpec, address string) ([]byte, error) {
+	request, err := a.tokenRequest(ctx, spec, address)
+	if err != nil {
+		return nil, &tokenError{cause: errTokenAnswer}
+	}
+	response, err := next.RoundTrip(request)
+	if err != nil {
+		return nil, &tokenError{cause: err}
+	}
+	defer func() { _ = response.Body.Close() }()
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxTokenBytes))
+	if response.StatusCode < 200 || response.StatusCode > 299 {
+		return nil, &tokenError{status: response.StatusCode}
+	}
+	if err != nil {
+		return nil, &tokenError{cause: err}
+	}
+	return body, nil
+}
+
+func (a *account) tokenRequest(ctx context.Context, spec TokenSpec, address string) (*http.Request, error) {
 	var body []byte
 	contentType := "application/json"
 	if spec.Form != nil {
@@ -146,7 +155,7 @@ func (a *account) tokenRequest(ctx context.Context, spec *TokenSpec) (*http.Requ
 		}
 		body = encoded
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, a.server.tokenURL(a.base), strings.NewReader(string(body)))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, address, strings.NewReader(string(body)))
 	if err != nil {
 		return nil, err
 	}

@@ -92,7 +92,7 @@ func (a *account) judgeSilence(got answer, repeatable bool) verdict {
 	switch {
 	case errors.As(got.err, &held):
 		return verdict{effect: effectNotYet, held: true, result: failure(held.code, held.Error())}
-	case errors.As(got.err, &token) && token.status != 0 && !inDoubt(token.status) && token.status != http.StatusTooManyRequests:
+	case refusedToken(got.err) && errors.As(got.err, &token):
 		return verdict{effect: effectNotYet, result: refusal(events.FaultProviderError, name+" refuses the credential: it gives no token for it ("+strconv.Itoa(token.status)+")")}
 	case errors.Is(got.err, errHost):
 		return verdict{effect: effectNotYet, result: refusal(events.FaultProviderError, name+" is not reached at that host: it is none of its manifest's; nothing was sent")}

@@ -1,0 +1,226 @@
+package provider
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"time"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/feira-dev/feira/events"
+	"github.com/feira-dev/feira/internal/agent"
+)
+
+// Fields of a credential that is renewed.
+const (
+	FieldAccessToken  = "access_token"
+	FieldRefreshToken = "refresh_token"
+	// FieldExpiresAt is the end of the access token, RFC 3339.
+	FieldExpiresAt = "expires_at"
+	// FieldRenewingUntil is a claim: until then somebody else renews it.
+	FieldRenewingUntil = "renewing_until"
+)
+
+const (
+	// renewClaim is how long a claim lasts: longer than renewTimeout, which its
+	// holder takes at most, since a refresh token that two present may cost the
+	// account its connection.
+	renewClaim   = time.Minute
+	renewTimeout = 40 * time.Second
+	renewPoll    = 250 * time.Millisecond
+	keepTries    = 5
+)
+
+// Renewal is a credential that takes the place of another.
+type Renewal struct {
+	Tenant      events.TenantID
+	Server      string
+	Environment events.Environment
+	// Was is the one before, as Open or Replace gave it.
+	Was Credential
+	// Fields are all of the new one.
+	Fields map[string]string
+}
+
+// Renewals stores renewed credentials where [Credentials] opens them.
+// Replace writes only if Was is still what is stored, and wraps [ErrReplaced]
+// if anything else is, or nothing; of any number of callers with the same Was,
+// in any number of processes, one succeeds. It gives the credential as it is
+// stored then, which can be the Was of the next. When it returns, each Open
+// anywhere finds the new one. Any other error leaves it open whether the new
+// one was written. Implementations are safe for concurrent use, and put no
+// secret into an error.
+type Renewals interface {
+	Replace(ctx context.Context, renewal Renewal) (Credential, error)
+}
+
+// due reports whether the credential is to be renewed and can be. One whose end
+// nobody has told is renewed, which tells it.
+func (a *account) due() bool {
+	spec := a.server.manifest.Auth.Refresh
+	if spec == nil || a.client.config.Renewals == nil {
+		return false
+	}
+	for _, layout := range []map[string]string{spec.Form, spec.JSON} {
+		if len(a.fillAll(layout)) < len(layout) {
+			return false // an access token alone
+		}
+	}
+	end, ok := a.end(FieldExpiresAt)
+	return !ok || !a.client.config.Now().Add(time.Duration(spec.Before)).Before(end)
+}
+
+// usable reports whether the access token may still be good.
+func (a *account) usable() bool {
+	end, ok := a.end(FieldExpiresAt)
+	return !ok || a.client.config.Now().Before(end)
+}
+
+// claimed reports whether somebody else is renewing the credential.
+func (a *account) claimed() bool {
+	end, ok := a.end(FieldRenewingUntil)
+	return ok && a.client.config.Now().Before(end)
+}
+
+func (a *account) end(field string) (time.Time, bool) {
+	end, err := time.Parse(time.RFC3339, a.fields[field])
+	return end, err == nil
+}
+
+// renewed renews a credential and opens it again. Where that fails, the old one
+// does as long as it lasts.
+func (c *Client) renewed(ctx context.Context, old *account, call agent.Call) (*account, *events.ToolFault) {
+	place := string(call.Tenant) + "|" + call.Server + "|" + string(call.Environment)
+	// The renewal outlives the call that began it: its result must be stored.
+	done := c.renewing.DoChan(place, func() (any, error) {
+		within, cancel := context.WithTimeout(context.WithoutCancel(ctx), renewClaim+renewTimeout)
+		defer cancel()
+		return nil, c.renew(within, old.server, call)
+	})
+	var err error
+	select {
+	case <-ctx.Done():
+		err = ctx.Err()
+	case result := <-done:
+		err = result.Err
+	}
+	if err == nil {
+		return c.open(ctx, old.server, call)
+	}
+	c.config.Logger.WarnContext(ctx, "credential cannot be renewed", append(attributes(call), "error", old.scrubber.scrub(err.Error()))...)
+	if old.usable() {
+		return old, nil
+	}
+	name := old.server.manifest.Name
+	if refusedToken(err) {
+		return nil, &events.ToolFault{Code: events.FaultNoCredential, Message: name + ": the access token has ended and " + name + " does not renew it; the account has to be connected again"}
+	}
+	return nil, &events.ToolFault{Code: events.FaultProviderError, Message: name + ": the access token has ended and could not be renewed just now; nothing was sent" + tryAgain(renewClaim)}
+}
+
+// renew claims the credential, so that no other worker presents its refresh
+// token, exchanges it, and stores what it got. It returns when the credential
+// is renewed, by whomever, or when another does it and the old one still lasts.
+func (c *Client) renew(ctx context.Context, on *server, call agent.Call) error {
+	for {
+		opened, fault := c.open(ctx, on, call)
+		switch {
+		case fault != nil:
+			return errors.New(fault.Message)
+		case !opened.due(), opened.claimed() && opened.usable():
+			return nil
+		case opened.claimed():
+			if err := c.config.Wait(ctx, renewPoll); err != nil {
+				return fmt.Errorf("waiting for another's renewal: %w", err)
+			}
+			if ctx.Err() != nil {
+				return fmt.Errorf("waiting for another's renewal: %w", ctx.Err())
+			}
+			continue
+		}
+		claim := maps.Clone(opened.fields)
+		claim[FieldRenewingUntil] = c.config.Now().Add(renewClaim).UTC().Format(time.RFC3339)
+		was, err := c.config.Renewals.Replace(ctx, renewalOf(call, opened.credential, claim))
+		switch {
+		case err == nil:
+			return opened.present(ctx, call, was)
+		case !errors.Is(err, ErrReplaced):
+			return fmt.Errorf("claiming the renewal: %w", err)
+		}
+	}
+}
+
+func renewalOf(call agent.Call, was Credential, fields map[string]string) Renewal {
+	return Renewal{Tenant: call.Tenant, Server: call.Server, Environment: call.Environment, Was: was, Fields: fields}
+}
+
+// present exchanges the refresh token, which the account has claimed. A claim
+// whose exchange failed is left to run out, so that the provider is not asked
+// at every call; only where nothing is left to wait for is it given back.
+func (a *account) present(ctx context.Context, call agent.Call, was Credential) error {
+	// However long the claim was waited for, the exchange has its time.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), renewTimeout)
+	defer cancel()
+	fields := maps.Clone(a.fields)
+	delete(fields, FieldRenewingUntil)
+	pair, err := a.exchangePair(ctx)
+	if err != nil {
+		if refusedToken(err) && !a.usable() {
+			_, _ = a.client.config.Renewals.Replace(ctx, renewalOf(call, was, fields))
+		}
+		return err
+	}
+	maps.Copy(fields, pair)
+	return a.keep(ctx, renewalOf(call, was, fields))
+}
+
+// keep stores a pair, and tries hard: the one before is spent.
+func (a *account) keep(ctx context.Context, renewal Renewal) error {
+	waits := a.client.backoff()
+	for try := 1; ; try++ {
+		_, err := a.client.config.Renewals.Replace(ctx, renewal)
+		if err == nil || errors.Is(err, ErrReplaced) {
+			return nil // by an earlier try, or by a person: what is stored counts
+		}
+		if try == keepTries || a.wait(ctx, waits.NextBackOff()) != nil {
+			return fmt.Errorf("storing the renewed credential: %w", err)
+		}
+	}
+}
+
+// exchangePair obtains a new pair of tokens, as fields of the credential.
+func (a *account) exchangePair(ctx context.Context) (map[string]string, error) {
+	within, cancel := context.WithTimeout(ctx, tokenTimeout)
+	defer cancel()
+	spec := a.server.manifest.Auth.Refresh
+	// One try, on a connection of its own: net/http repeats nothing then.
+	next := gate{origins: a.origins, next: http.RoundTripper(a.server.wire.fresh)}
+	body, err := a.ask(within, next, spec.TokenSpec, a.server.refreshURL(a.base))
+	if err != nil {
+		return nil, err
+	}
+	got, err := spec.read(body, a.client.config.Now())
+	if err != nil {
+		return nil, err
+	}
+	pair := map[string]string{FieldAccessToken: got.token, FieldExpiresAt: got.expires.UTC().Format(time.RFC3339)}
+	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(body))
+	if err != nil {
+		return nil, &tokenError{cause: errTokenAnswer}
+	}
+	found, _ := at(document, spec.RefreshToken)
+	if next, isText := found.(string); isText && next != "" && !hasControl(next) {
+		pair[FieldRefreshToken] = next
+	}
+	return pair, nil
+}
+
+// refusedToken reports whether the provider has said no, and will again.
+func refusedToken(err error) bool {
+	var token *tokenError
+	return errors.As(err, &token) && token.status != 0 && !inDoubt(token.status) && token.status != http.StatusTooManyRequests
+}
