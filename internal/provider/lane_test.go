@@ -90,6 +90,25 @@ func TestLimitsAndRefusalsAreNoFailures(t *testing.T) {
 	}
 }
 
+func TestALimitBetweenFailuresIsNoSignOfLife(t *testing.T) {
+	t.Parallel()
+	answers := make(chan int, 8)
+	b := setup(t, "asaas", func(w http.ResponseWriter, r *http.Request) { answerWith(<-answers, `{}`)(w, r) }, fragile(time.Hour))
+	send := func(statuses ...int) int {
+		for _, status := range statuses {
+			answers <- status
+		}
+		before := len(b.requests())
+		for range statuses {
+			b.call(t, "create_customer", customerArgs)
+		}
+		return len(b.requests()) - before
+	}
+	require.Equal(t, 4, send(500, 500, 200, 500), "a success ends the row")
+	require.Equal(t, 3, send(429, 500, 500), "the row goes on over a limit")
+	require.Equal(t, 0, send(200))
+}
+
 func TestACallInDoubtStaysSoWhenNothingIsSent(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*Config){

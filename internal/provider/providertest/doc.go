@@ -4,8 +4,9 @@
 // request, its answer with the tool's schema, and its effects with the journal.
 //
 // The same dialogues are then held through faults: late, refused, cut off
-// before and after the effect, garbled, with a wrong credential. It has tests
-// alone, and no code for anybody to import.
+// before and after the effect, garbled, with a wrong credential. And
+// one tool of each class goes through random schedules of broken connections
+// and dying workers, by the agent's own loop. It has tests alone, and no code for anybody to import.
 //
 // A dialogue is a text of blocks, in the order in which a customer would call:
 //
