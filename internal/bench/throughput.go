@@ -83,8 +83,8 @@ func (w *world) raw(ctx context.Context, n, tenants int) (float64, error) {
 }
 
 // acknowledge starts consumers that do nothing with runs but acknowledge them,
-// and tell the scheduler of it where hints are given.
-func (w *world) acknowledge(ctx context.Context, acked *tally, hints *bus.Hints) (stop func(context.Context), err error) {
+// and have the broker tell a scheduler of it where there is one.
+func (w *world) acknowledge(ctx context.Context, acked *tally, confirm func(events.Message) string) (stop func(context.Context), err error) {
 	var stops []func(context.Context)
 	for i := range pullers {
 		b, err := w.connect(ctx)
@@ -94,9 +94,10 @@ func (w *world) acknowledge(ctx context.Context, acked *tally, hints *bus.Hints)
 		part, err := b.NewBatches(bus.BatchConfig{
 			Name: fmt.Sprintf("acknowledger %d", i), Stream: events.StreamRuns, Durable: events.DurableWorkers,
 			Max: pulled, MaxWait: time.Millisecond, Idle: pullExpiry, Logger: w.config.Logger,
+			Confirm: confirm,
 			Handler: func(_ context.Context, batch []events.Message) error {
 				acked.add(len(batch))
-				return tell(hints, batch)
+				return nil
 			},
 		})
 		if err != nil {
@@ -114,22 +115,10 @@ func (w *world) acknowledge(ctx context.Context, acked *tally, hints *bus.Hints)
 	}, nil
 }
 
-// tell gives the hint a little before the acknowledgement, which does no harm:
-// no two of these requests want the same place.
-func tell(hints *bus.Hints, batch []events.Message) error {
-	if hints == nil {
-		return nil
-	}
-	for _, message := range batch {
-		run, err := events.ParseRun(message)
-		if err != nil {
-			return err
-		}
-		if err := hints.RunEnded(events.RunEnded{Tenant: run.Tenant, Sequence: run.Sequence}); err != nil {
-			return err
-		}
-	}
-	return nil
+// ended is where the scheduler hears of a run's end.
+func ended(message events.Message) string {
+	run, _ := events.ParseRun(message) // the scheduler's own
+	return events.RunEnded{Tenant: run.Tenant, Sequence: run.Sequence}.Subject()
 }
 
 // grants measures scheduling alone, from the scheduler's start.
@@ -138,7 +127,7 @@ func (w *world) grants(ctx context.Context, n int) (float64, error) {
 		return 0, err
 	}
 	acked := newTally(n)
-	stop, err := w.acknowledge(ctx, acked, w.bus.Hints())
+	stop, err := w.acknowledge(ctx, acked, ended)
 	if err != nil {
 		return 0, err
 	}

@@ -31,6 +31,9 @@ type BatchConfig struct {
 	MaxWait time.Duration
 	// Handler works on one batch at a time. Required.
 	Handler BatchHandler
+	// Confirm names the subject that the broker's confirmation of a message's end
+	// goes to, where somebody else waits for it. Defaults to none.
+	Confirm func(message events.Message) string
 	// Idle is how long a pull waits for a first message; a stop waits as long.
 	// Defaults to 1 s.
 	Idle time.Duration

@@ -145,12 +145,18 @@ func (b *Batches) call(ctx context.Context, messages []events.Message) (err erro
 	return b.config.Handler(ctx, messages)
 }
 
-// acknowledge confirms the last word only: the broker reads them in order. When
-// that is lost, messages of the batch come again.
+// acknowledge has the last word only confirmed to itself: the broker reads them
+// in order, and a word that it hears twice means nothing else. When that is
+// lost, messages of the batch come again.
 func (b *Batches) acknowledge(work context.Context, batch gathered) {
 	last := len(batch.acks) - 1
-	for _, ack := range batch.acks[:last] {
-		_ = b.bus.nc.Publish(ack, []byte(wordAck))
+	for i, ack := range batch.acks {
+		switch {
+		case b.config.Confirm != nil:
+			_ = b.bus.nc.PublishRequest(ack, b.config.Confirm(batch.messages[i]), []byte(wordAck))
+		case i < last:
+			_ = b.bus.nc.Publish(ack, []byte(wordAck))
+		}
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(work), b.bus.config.Timeout)
 	defer cancel()

@@ -14,7 +14,7 @@ func (l *leader) grant(ctx context.Context) {
 		return
 	}
 	now := l.cfg.Now()
-	for l.inflight < l.cfg.InFlight {
+	for l.inflight < l.window {
 		request, ok := l.queue.Next(now)
 		if !ok {
 			return

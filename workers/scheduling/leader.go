@@ -12,6 +12,10 @@ import (
 	"github.com/feira-dev/feira/internal/tenant"
 )
 
+// leastWindow is how many grants may be in flight whatever the slots: enough for
+// some ten thousand a second with a broker near by.
+const leastWindow = 16
+
 // leader is the picture that one scheduler has, and its leadership while it
 // holds a tenure. A standby keeps the index of requests as the leader does: it
 // reads REQUESTS, and forgets what it hears has been served. It grants nothing
@@ -43,6 +47,7 @@ type leader struct {
 	running  map[uint64]*grant // by request sequence
 	expected uint64            // last sequence of RUNS when all in flight is stored
 	inflight int
+	window   int // how many grants may be in flight
 	caughtUp bool
 	settling bool   // a grant was refused: nothing is granted until RUNS is read anew
 	reading  bool   // a snapshot of places, or the first request, is being asked for
@@ -130,7 +135,7 @@ func (l *leader) loop(ctx context.Context) error {
 	defer reconcile.Stop()
 	wake := time.NewTimer(time.Hour)
 	defer wake.Stop()
-	l.queue.SetSlots(l.roster.slots(l.cfg.Now()))
+	l.countSlots()
 	for {
 		select {
 		case <-ctx.Done():
@@ -164,7 +169,7 @@ func (l *leader) loop(ctx context.Context) error {
 		case c := <-l.endings.done:
 			l.conclude(ctx, c)
 		case <-l.roster.changed:
-			l.queue.SetSlots(l.roster.slots(l.cfg.Now()))
+			l.countSlots()
 		case <-reconcile.C:
 			l.reconcile(ctx)
 		case <-wake.C:
@@ -193,9 +198,19 @@ func (l *leader) act(ctx context.Context, wake *time.Timer) {
 	l.carryOutVerdicts(ctx)
 }
 
+// countSlots sets how many runs may go. What is in flight waits in the broker,
+// where nobody goes before anybody: with all slots there at once, a tenant that
+// comes would wait for all of them. An eighth keeps the broker as busy, and the
+// choice late.
+func (l *leader) countSlots() {
+	slots := l.roster.slots(l.cfg.Now())
+	l.queue.SetSlots(slots)
+	l.window = min(max(slots/8, leastWindow), l.cfg.InFlight)
+}
+
 // reconcile is what is done once a second.
 func (l *leader) reconcile(ctx context.Context) {
-	l.queue.SetSlots(l.roster.slots(l.cfg.Now()))
+	l.countSlots()
 	l.endings.retry(l.cfg.Now())
 	if l.tenure == nil {
 		l.lookForFirst(ctx)

@@ -32,8 +32,8 @@ type Config struct {
 	// Reconcile is how often the picture of RUNS is held against RUNS.
 	// Defaults to 1 s.
 	Reconcile time.Duration
-	// InFlight is how many grants may wait for the broker's answer. Defaults
-	// to 1024.
+	// InFlight is how many grants may wait for the broker's answer, however many
+	// slots there are; otherwise it is an eighth of the slots. Defaults to 1024.
 	InFlight int
 	// WorkerSlots is how many slots a worker is taken to have, for the number of
 	// workers to wish for, while none is live. Defaults to 64.
