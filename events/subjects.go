@@ -18,7 +18,11 @@ const (
 	StreamDead     = "DEAD"
 )
 
-// Streams lists every stream that Feira owns.
+// StreamAudit holds the vault's audit, outside the path of a request: a chain of
+// records per tenant that no client can delete from.
+const StreamAudit = "AUDIT"
+
+// Streams lists every stream that a request or its facts pass.
 func Streams() []string {
 	return []string{StreamRequests, StreamRuns, StreamSessions, StreamUsage, StreamWebhooks, StreamDead}
 }
@@ -69,6 +73,7 @@ const (
 	DefaultSessionsAge = 30 * 24 * time.Hour
 	DefaultUsageAge    = 400 * 24 * time.Hour
 	DefaultDeadAge     = 90 * 24 * time.Hour
+	DefaultAuditAge    = 400 * 24 * time.Hour
 )
 
 const root = "feira"
@@ -81,6 +86,7 @@ const (
 	SubjectAllUsage    = root + ".usage.*.*"
 	SubjectAllWebhooks = root + ".webhooks.*.*"
 	SubjectAllDead     = root + ".dead.*.*"
+	SubjectAllAudit    = root + ".audit.*"
 	SubjectAllFeeds    = root + ".feed.*.*"
 	SubjectAllDone     = root + ".done.*.*.*"
 	SubjectAllWorkers  = root + ".workers.*"
@@ -135,6 +141,9 @@ func DeadSubject(tenant TenantID, stream string) string {
 
 // TenantDeadSubject takes in all dead letters of a tenant; of all tenants when empty.
 func TenantDeadSubject(tenant TenantID) string { return root + ".dead." + orAny(string(tenant)) + ".*" }
+
+// AuditSubject is the chain of a tenant's audit records.
+func AuditSubject(tenant TenantID) string { return root + ".audit." + string(tenant) }
 
 // WorkerSubject carries one worker's announcements (core NATS).
 func WorkerSubject(id string) string { return root + ".workers." + id }

@@ -28,6 +28,7 @@ func TestSubjectsArePinned(t *testing.T) {
 		events.TenantDeadSubject("acme"):                        "feira.dead.acme.*",
 		events.TenantDeadSubject(""):                            "feira.dead.*.*",
 		events.RunEnded{Tenant: "acme", Sequence: 7}.Subject():  "feira.done.acme.7.served",
+		events.AuditSubject("acme") + " " + events.StreamAudit:  "feira.audit.acme AUDIT",
 		events.WorkerSubject("w1"):                              "feira.workers.w1",
 		events.ControlSubject("acme", "s1"):                     "feira.control.acme.s1",
 		events.SubjectAskQueue:                                  "feira.ask.queue",

@@ -13,5 +13,7 @@
 // included.
 //
 // It makes no buckets: internal/bus does. A bucket that is not there is
-// [ErrNoBucket], which names it. It encrypts nothing and sees no plain secret.
+// [ErrNoBucket], which names it. The one stream that it makes is that of the
+// vault's audit, [AuditLog], since nobody else reads or writes it. It encrypts
+// nothing and sees no plain secret.
 package natskv

@@ -9,6 +9,8 @@ var (
 	ErrConfig = errors.New("invalid NATS configuration")
 	// ErrNoBucket occurs when a bucket has not been made; the text names it.
 	ErrNoBucket = errors.New("the bucket does not exist")
+	// ErrNoStream occurs when the audit's stream has not been made.
+	ErrNoStream = errors.New("the stream does not exist")
 	// ErrConflict occurs when an entry is not at the revision that a write
 	// expects: somebody else has written it meanwhile.
 	ErrConflict = errors.New("the entry has changed meanwhile")
