@@ -46,6 +46,7 @@ func (c Config) WithDefaults() Config {
 	c.Worker = c.Worker.WithDefaults()
 	c.Model = c.Model.WithDefaults()
 	c.Provider = c.Provider.WithDefaults()
+	c.Vault = c.Vault.WithDefaults()
 	c.Telemetry = c.Telemetry.WithDefaults()
 	return c
 }
@@ -63,6 +64,7 @@ func (c Config) Validate() error {
 	faults.section("worker", c.Worker.faults())
 	faults.section("model", c.Model.faults())
 	faults.section("provider", c.Provider.faults())
+	faults.section("vault", c.Vault.faults())
 	faults.section("telemetry", c.Telemetry.faults())
 	return faults.join()
 }

@@ -76,6 +76,7 @@ func TestEnvironmentReachesEverySetting(t *testing.T) {
 		reflect.TypeFor[int64]():             "7",
 		reflect.TypeFor[time.Duration]():     "7s",
 		reflect.TypeFor[slog.Level]():        "error",
+		reflect.TypeFor[[]string]():          "a,b",
 		reflect.TypeFor[map[string]string](): "stripe=http://127.0.0.1:1;asaas=http://127.0.0.1:2",
 	}
 	byVariable := map[string]string{
@@ -86,6 +87,7 @@ func TestEnvironmentReachesEverySetting(t *testing.T) {
 		"FEIRA_GATEWAY_PUBLIC_URL":  "https://feira.example",
 		"FEIRA_SCHEDULER_RENEW":     "2s",
 		"FEIRA_METRICS_ADDRESS":     ":2",
+		"FEIRA_VAULT_AUDIT_AGE":     "24h",
 		"FEIRA_OTLP_ENDPOINT":       "http://127.0.0.1:3",
 		"FEIRA_LOG_FORMAT":          "text",
 		"OPENAI_BASE_URL":           "http://127.0.0.1:4/v1",
@@ -143,6 +145,11 @@ func TestValidateNamesEveryFault(t *testing.T) {
 		"model.max_elapsed: is less than the timeout of one try": func(c *config.Config) { c.Model.MaxElapsed = 2 * time.Second },
 		`provider.urls["stripe"]: is not a URL`:                  func(c *config.Config) { c.Provider.URLs = map[string]string{"stripe": "http://canary:x"} },
 		`provider.urls[""]: names no server`:                     func(c *config.Config) { c.Provider.URLs = map[string]string{"": "http://a"} },
+		"vault.kek: has another scheme than file, hcvault":       func(c *config.Config) { c.Vault.KEK = "vault://canary" },
+		"vault.kek: holds a user or a password":                  func(c *config.Config) { c.Vault.KEK = "hcvault://me:canary@a/transit/keys/k" },
+		"vault.other_keks[1]: has another scheme than file":      func(c *config.Config) { c.Vault.OtherKEKs = []string{"file:///a", "s3://canary"} },
+		"vault.other_keks[0]: is missing":                        func(c *config.Config) { c.Vault.OtherKEKs = []string{""} },
+		"vault.audit_age: is 23h59m59s":                          func(c *config.Config) { c.Vault.AuditAge = 24*time.Hour - time.Second },
 		`telemetry.log_format: is "xml", want text or json`:      func(c *config.Config) { c.Telemetry.LogFormat = "xml" },
 		"telemetry.otlp_endpoint: has another scheme than https": func(c *config.Config) { c.Telemetry.OTLPEndpoint = "a:4318" },
 		`telemetry.metrics_address: is "9090", want host:port`:   func(c *config.Config) { c.Telemetry.MetricsAddress = "9090" },

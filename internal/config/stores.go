@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/url"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -39,9 +41,52 @@ func (p Provider) faults() faults {
 
 // Vault keeps the tenants' credentials, sealed.
 type Vault struct {
-	// KEK is the file of the key that wraps every tenant's keyset. Empty: a
-	// file in the data folder, made at the first start of "feira dev".
-	KEK string `name:"kek" help:"File of the key that wraps every tenant's keyset." env:"FEIRA_VAULT_KEK" type:"path"`
+	// KEK is the key that wraps every tenant's keyset: a path or file://PATH,
+	// hcvault://HOST/MOUNT/keys/NAME, aws-kms://ARN or gcp-kms://NAME. Empty: the
+	// file kek.json in the data folder, made at the first start.
+	KEK string `name:"kek" help:"Key that wraps every tenant's keyset: a file, or the URI of a key service." env:"FEIRA_VAULT_KEK"`
+	// OtherKEKs unwrap what KEK did not wrap: those of before, and one to go to.
+	OtherKEKs []string `name:"other-keks" help:"Keys that may have wrapped keysets before, or will." env:"FEIRA_VAULT_OTHER_KEKS"`
+	// AuditAge is how long the records of decryptions are kept, as the audit's
+	// stream is made; one that is there keeps its own. Defaults to 400 days.
+	AuditAge time.Duration `name:"audit-age" help:"How long records of decryptions are kept." env:"FEIRA_VAULT_AUDIT_AGE" default:"9600h"`
+}
+
+// WithDefaults fills what was left out.
+func (v Vault) WithDefaults() Vault {
+	fill(&v.AuditAge, 9600*time.Hour)
+	return v
+}
+
+func (v Vault) faults() faults {
+	const century = 100 * 365 * 24 * time.Hour
+	var faults faults
+	faults.add("kek", checkKEK(v.KEK))
+	for i, kek := range v.OtherKEKs {
+		field := fmt.Sprintf("other_keks[%d]", i)
+		if kek == "" {
+			faults.add(field, errMissing)
+		}
+		faults.add(field, checkKEK(kek))
+	}
+	faults.add("audit_age", checkDuration(v.AuditAge, 24*time.Hour, century))
+	return faults
+}
+
+// checkKEK says what is wrong with a key's URI, never quoting it. Whether it
+// names a key is for the vault to say.
+func checkKEK(text string) error {
+	if !strings.Contains(text, "://") {
+		return nil // the path of a file
+	}
+	scheme, _, _ := strings.Cut(text, "://")
+	if !slices.Contains([]string{"file", "hcvault", "aws-kms", "gcp-kms"}, scheme) {
+		return errors.New("has another scheme than file, hcvault, aws-kms, gcp-kms")
+	}
+	if address, err := url.Parse(text); err == nil && address.User != nil {
+		return errors.New("holds a user or a password, which would be stored")
+	}
+	return nil
 }
 
 // Ledger is the billing store.
