@@ -18,7 +18,7 @@ import (
 type credentials struct{ vault *vault.Vault }
 
 func (c credentials) Open(ctx context.Context, id events.TenantID, server string, env events.Environment) (provider.Credential, error) {
-	opened, err := c.vault.Open(ctx, id, server, env)
+	opened, err := c.vault.Open(ctx, id, server, env, purposeOf(ctx))
 	if errors.Is(err, vault.ErrNoCredential) {
 		return nil, fmt.Errorf("%w: %w", provider.ErrNoCredential, err)
 	}

@@ -86,7 +86,11 @@ func buildWorker(ctx context.Context, k *kit) (lifecycle.Part, error) {
 	})
 	// It stops after the pool: until then an order may be for a run of it.
 	listener := turns.NewListener(turns.ListenerConfig{Orders: broker.Hints(), Obey: worker.Obey, Logger: k.log})
-	group := lifecycle.NewGroup("worker", registry, listener, pool, announcer)
+	rewrapper, err := k.rewrapper(ctx)
+	if err != nil {
+		return nil, err
+	}
+	group := lifecycle.NewGroup("worker", registry, rewrapper, listener, pool, announcer)
 	return bounded{Part: group, within: k.cfg.Worker.SoftStop}, nil
 }
 
@@ -104,7 +108,7 @@ func (k *kit) loop(ctx context.Context) (*agent.Loop, error) {
 	if err != nil {
 		return nil, err
 	}
-	return agent.New(agent.Config{Model: model, Catalogue: providers, Provider: providers, Now: k.now})
+	return agent.New(agent.Config{Model: model, Catalogue: providers, Provider: accountable{providers}, Now: k.now})
 }
 
 func buildMeter(ctx context.Context, k *kit) (lifecycle.Part, error) {

@@ -140,7 +140,7 @@ func (d *demo) openForeignCredential(ctx context.Context, r raid) (refusal error
 		if err := store.Save(ctx, planted, sealed, 0); err != nil {
 			return nil, err
 		}
-		_, refusal = keys.Open(ctx, r.from, r.server, events.EnvironmentTest)
+		_, refusal = keys.Open(ctx, r.from, r.server, events.EnvironmentTest, vault.Purpose{Why: "demo"})
 		refusal, err = onlyIf(refusal, vault.ErrSealed)
 		return refusal, errors.Join(err, store.Delete(ctx, planted))
 	}

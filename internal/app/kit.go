@@ -83,7 +83,11 @@ func (k *kit) provision(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("provisioning the broker: %w", err)
 	}
-	return nil
+	kv, err := k.buckets(ctx)
+	if err != nil {
+		return err
+	}
+	return kv.ProvisionAudit(ctx, natskv.AuditConfig{Replicas: k.cfg.NATS.Replicas, Age: k.cfg.Vault.AuditAge})
 }
 
 // buckets connects to the key-value buckets.
@@ -126,15 +130,17 @@ func (k *kit) credentials(ctx context.Context) (*vault.Vault, error) {
 	if err != nil {
 		return nil, err
 	}
-	path := k.cfg.Vault.KEK
-	if path == "" {
-		path = filepath.Join(k.cfg.DataDir, "kek.json")
-	}
-	kek, err := vault.FileKEK(path)
+	audit, err := kv.Audit(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("opening the key file: %w", err)
+		return nil, err
 	}
-	opened, err := vault.New(vault.Config{KEK: kek, Store: store, Now: k.now})
+	keks, err := k.keks(ctx)
+	if err != nil {
+		return nil, err
+	}
+	opened, err := vault.New(vault.Config{
+		KEK: keks[0], OtherKEKs: keks[1:], Store: store, Audit: audit, Actor: k.cfg.NATS.Name, Now: k.now,
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -1,8 +1,8 @@
 package vault
 
 import (
-	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
@@ -17,7 +17,7 @@ import (
 
 // keysets hands out the tenants' keys. It is safe for concurrent use.
 type keysets struct {
-	kek      tink.AEAD
+	keks     ring
 	store    Store
 	now      func() time.Time
 	cacheFor time.Duration
@@ -25,73 +25,148 @@ type keysets struct {
 }
 
 type cachedKey struct {
-	key     tink.AEAD
+	keys    tenantKeys
 	expires time.Time
 }
 
-func keysetData(tenant events.TenantID) []byte { return []byte("v1|keyset|" + string(tenant)) }
+// tenantKeys is a tenant's keyset, opened.
+type tenantKeys struct {
+	tink.AEAD
 
-// cached is the tenant's key from memory, or from the store; fresh tells which.
-func (k *keysets) cached(ctx context.Context, tenant events.TenantID) (key tink.AEAD, fresh bool, err error) {
-	if held, ok := k.cache.Get(tenant); ok && k.now().Before(held.expires) {
-		return held.key, false, nil
-	}
-	key, err = k.load(ctx, tenant)
-	return key, true, err
+	handle   *keyset.Handle
+	sealed   envelope
+	kek      KEK
+	revision uint64
+	primary  uint32
 }
 
-// load is the tenant's key from the store, [ErrNoCredential] when it has none.
-func (k *keysets) load(ctx context.Context, tenant events.TenantID) (tink.AEAD, error) {
+// has reports whether the keyset holds a key.
+func (k tenantKeys) has(id uint32) bool {
+	for _, info := range k.handle.KeysetInfo().GetKeyInfo() {
+		if info.GetKeyId() == id {
+			return true
+		}
+	}
+	return false
+}
+
+// old are the keys that no longer seal.
+func (k tenantKeys) old() []uint32 {
+	var ids []uint32
+	for _, info := range k.handle.KeysetInfo().GetKeyInfo() {
+		if info.GetKeyId() != k.primary {
+			ids = append(ids, info.GetKeyId())
+		}
+	}
+	return ids
+}
+
+// keyID is the key that made a ciphertext: Tink's prefix is a 1 and the id.
+func keyID(ciphertext []byte) uint32 {
+	const prefix = 5
+	if len(ciphertext) < prefix || ciphertext[0] != 1 {
+		return 0
+	}
+	return binary.BigEndian.Uint32(ciphertext[1:prefix])
+}
+
+// cached is the tenant's key from memory, or from the store; fresh tells which.
+func (k *keysets) cached(ctx context.Context, tenant events.TenantID) (keys tenantKeys, fresh bool, err error) {
+	if held, ok := k.cache.Get(tenant); ok && k.now().Before(held.expires) {
+		return held.keys, false, nil
+	}
+	keys, err = k.load(ctx, tenant)
+	return keys, true, err
+}
+
+// load is the tenant's key from the store: [ErrNoCredential] when it never had
+// one, [ErrShredded] when it was destroyed. The grave is read after the keyset,
+// so that no keyset counts whose destruction had begun before it was read.
+func (k *keysets) load(ctx context.Context, tenant events.TenantID) (tenantKeys, error) {
 	k.cache.Remove(tenant)
 	expires := k.now().Add(k.cacheFor)
 	value, revision, err := k.store.Load(ctx, keysetKey(tenant))
 	if err != nil {
-		return nil, fmt.Errorf("loading keyset: %w", err)
+		return tenantKeys{}, fmt.Errorf("loading keyset: %w", err)
+	}
+	buried, err := loadGrave(ctx, k.store, tenant)
+	if err != nil {
+		return tenantKeys{}, err
 	}
 	if revision == 0 {
-		return nil, ErrNoCredential
+		return tenantKeys{}, buried.absence()
 	}
-	handle, err := keyset.ReadWithAssociatedData(keyset.NewBinaryReader(bytes.NewReader(value)), k.kek, keysetData(tenant))
+	sealed, err := parseEnvelope(value)
 	if err != nil {
-		return nil, fmt.Errorf("%w: keyset", ErrSealed)
+		return tenantKeys{}, err
+	}
+	if err := buried.refusal(sealed.Generation); err != nil {
+		return tenantKeys{}, err
+	}
+	handle, kek, err := sealed.unwrap(ctx, tenant, k.keks)
+	if err != nil {
+		return tenantKeys{}, err
 	}
 	key, err := aead.New(handle)
 	if err != nil {
-		return nil, fmt.Errorf("%w: keyset holds no usable key", ErrSealed)
+		return tenantKeys{}, fmt.Errorf("%w: keyset holds no usable key", ErrSealed)
 	}
-	k.cache.Add(tenant, cachedKey{key: key, expires: expires})
-	return key, nil
+	keys := tenantKeys{
+		AEAD: key, handle: handle, sealed: sealed, kek: kek, revision: revision, primary: handle.KeysetInfo().GetPrimaryKeyId(),
+	}
+	k.cache.Add(tenant, cachedKey{keys: keys, expires: expires})
+	return keys, nil
 }
 
-// ensure is load that makes the keyset of a new tenant. Whoever writes first
-// wins; everybody else takes the winner's.
-func (k *keysets) ensure(ctx context.Context, tenant events.TenantID) (tink.AEAD, error) {
-	key, err := k.load(ctx, tenant)
-	if !errors.Is(err, ErrNoCredential) {
-		return key, err
+// ensure is load that makes the keyset of a new tenant, or of one that is
+// registered anew after its shredding. Whoever writes first wins; everybody
+// else takes the winner's.
+func (k *keysets) ensure(ctx context.Context, tenant events.TenantID) (tenantKeys, error) {
+	keys, err := k.load(ctx, tenant)
+	if !errors.Is(err, ErrNoCredential) && !errors.Is(err, ErrShredded) {
+		return keys, err
+	}
+	buried, graveErr := loadGrave(ctx, k.store, tenant)
+	if graveErr != nil {
+		return tenantKeys{}, graveErr
+	}
+	if buried.Pending {
+		return tenantKeys{}, err
 	}
 	handle, err := keyset.NewHandle(aead.AES256GCMKeyTemplate())
 	if err != nil {
-		return nil, fmt.Errorf("making keyset: %w", err)
+		return tenantKeys{}, fmt.Errorf("making keyset: %w", err)
 	}
-	var sealed bytes.Buffer
-	if err := handle.WriteWithAssociatedData(keyset.NewBinaryWriter(&sealed), k.kek, keysetData(tenant)); err != nil {
-		return nil, fmt.Errorf("sealing keyset: %w", err)
+	value, err := envelope{Generation: buried.Generation, RotatedAt: k.now().UTC()}.wrap(ctx, tenant, handle, k.keks[0])
+	if err != nil {
+		return tenantKeys{}, err
 	}
-	saveErr := k.store.Save(ctx, keysetKey(tenant), sealed.Bytes(), 0)
-	key, err = k.load(ctx, tenant)
-	if errors.Is(err, ErrNoCredential) && saveErr != nil {
-		return nil, fmt.Errorf("saving keyset: %w", saveErr)
+	saveErr := k.store.Save(ctx, keysetKey(tenant), value, 0)
+	keys, err = k.load(ctx, tenant)
+	if err != nil && saveErr != nil {
+		return tenantKeys{}, errors.Join(err, fmt.Errorf("saving keyset: %w", saveErr))
 	}
-	return key, err
+	return keys, err
 }
 
-// destroy makes everything sealed with the tenant's keyset unreadable.
-func (k *keysets) destroy(ctx context.Context, tenant events.TenantID) error {
-	err := k.store.Delete(ctx, keysetKey(tenant))
+// change is a keyset in place of one as it was loaded.
+type change struct {
+	before tenantKeys
+	sealed envelope
+	handle *keyset.Handle
+	kek    KEK
+}
+
+// replace stores a change. A lost race is an error that changes nothing.
+func (k *keysets) replace(ctx context.Context, tenant events.TenantID, to change) error {
+	value, err := to.sealed.wrap(ctx, tenant, to.handle, to.kek)
+	if err != nil {
+		return err
+	}
+	err = k.store.Save(ctx, keysetKey(tenant), value, to.before.revision)
 	k.cache.Remove(tenant)
 	if err != nil {
-		return fmt.Errorf("deleting keyset: %w", err)
+		return fmt.Errorf("saving keyset: %w", err)
 	}
 	return nil
 }

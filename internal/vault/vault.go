@@ -18,7 +18,10 @@ import (
 type Vault struct {
 	store Store
 	keys  *keysets
+	audit *auditor
 	now   func() time.Time
+	actor string
+	grace time.Duration
 }
 
 // New makes a vault; it touches neither KEK nor store.
@@ -31,15 +34,23 @@ func New(config Config) (*Vault, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making keyset cache: %w", err)
 	}
+	ends, err := lru.New[events.TenantID, link](config.CacheSize)
+	if err != nil {
+		return nil, fmt.Errorf("making audit cache: %w", err)
+	}
 	return &Vault{
-		store: config.Store,
-		now:   config.Now,
-		keys:  &keysets{kek: config.KEK, store: config.Store, now: config.Now, cacheFor: config.CacheFor, cache: cache},
+		store: config.Store, now: config.Now, actor: config.Actor, grace: config.Grace,
+		audit: &auditor{log: config.Audit, patience: config.AuditPatience, ends: ends, waiting: map[events.TenantID][]waiter{}},
+		keys: &keysets{
+			keks: append(ring{config.KEK}, config.OtherKEKs...), store: config.Store, now: config.Now,
+			cacheFor: config.CacheFor, cache: cache,
+		},
 	}, nil
 }
 
 // Put stores a tenant's credential for a server in an environment, in place of
-// the one before. The tenant's keyset is made when this is its first.
+// the one before. The tenant's keyset is made when this is its first, or its
+// first since it was shredded.
 func (v *Vault) Put(ctx context.Context, tenant events.TenantID, server string, env events.Environment, fields map[string]Secret) error {
 	at, err := newPlace(tenant, server, env)
 	if err != nil {
@@ -48,31 +59,68 @@ func (v *Vault) Put(ctx context.Context, tenant events.TenantID, server string, 
 	if err := checkFields(fields); err != nil {
 		return err
 	}
-	// The keyset is read anew: what is sealed with one that was shredded
-	// meanwhile could never be opened.
-	key, err := v.keys.ensure(ctx, tenant)
-	if err != nil {
-		return err
-	}
+	ctx, cancel := context.WithTimeout(ctx, putPatience)
+	defer cancel()
 	for range maxWriteTries {
-		previous, revision, err := v.current(ctx, at)
+		// The keyset is read anew: what is sealed with one that was shredded
+		// meanwhile could never be opened.
+		keys, err := v.keys.ensure(ctx, tenant)
 		if err != nil {
 			return err
 		}
-		value, err := seal(key, at, record{Version: previous.Version + 1, UpdatedAt: v.now().UTC()}, fields)
+		saved, err := v.put(ctx, at, keys, fields)
 		if err != nil {
 			return err
 		}
-		saveErr := v.store.Save(ctx, at.key(), value, revision)
-		if saveErr == nil {
-			return nil
+		if !saved {
+			continue
 		}
-		_, after, err := v.store.Load(ctx, at.key())
-		if err != nil || after == revision {
-			return fmt.Errorf("saving credential: %w", saveErr)
+		if lasting, err := v.lasting(ctx, at, keys.primary); lasting || err != nil {
+			return err
 		}
 	}
 	return fmt.Errorf("saving credential: %w", ErrContended)
+}
+
+// put tries once to store a credential; false when another was faster.
+func (v *Vault) put(ctx context.Context, at place, keys tenantKeys, fields map[string]Secret) (bool, error) {
+	previous, revision, err := v.current(ctx, at)
+	if err != nil {
+		return false, err
+	}
+	value, err := seal(keys, at, record{Version: previous.Version + 1, UpdatedAt: v.now().UTC()}, fields)
+	if err != nil {
+		return false, err
+	}
+	return v.save(ctx, at, value, revision)
+}
+
+// save stores a record unless its place has moved on, which is false.
+func (v *Vault) save(ctx context.Context, at place, value []byte, revision uint64) (bool, error) {
+	saveErr := v.store.Save(ctx, at.key(), value, revision)
+	if saveErr == nil {
+		return true, nil
+	}
+	_, after, err := v.store.Load(ctx, at.key())
+	if err != nil || after == revision {
+		return false, fmt.Errorf("saving credential: %w", saveErr)
+	}
+	return false, nil
+}
+
+// lasting reports whether the key that sealed what was just stored is still
+// there. One that was rotated to its end meanwhile asks for another sealing; a
+// keyset that was shredded takes the credential with it.
+func (v *Vault) lasting(ctx context.Context, at place, key uint32) (bool, error) {
+	now, err := v.keys.load(ctx, at.tenant)
+	switch {
+	case errors.Is(err, ErrShredded) || errors.Is(err, ErrNoCredential):
+		return false, errors.Join(fmt.Errorf("%w while the credential was being sealed", ErrShredded), v.store.Delete(ctx, at.key()))
+	case err != nil:
+		return false, fmt.Errorf("checking the keyset of a sealed credential: %w", err)
+	default:
+		return now.has(key), nil
+	}
 }
 
 // current is the record at a place with its revision. One that cannot be read
@@ -92,11 +140,16 @@ func (v *Vault) current(ctx context.Context, at place) (record, uint64, error) {
 	return read, revision, nil
 }
 
-// Open returns a credential, [ErrNoCredential] when there is none, and
-// [ErrSealed] when what is there was not sealed as this.
-func (v *Vault) Open(ctx context.Context, tenant events.TenantID, server string, env events.Environment) (Credential, error) {
+// Open returns a credential, [ErrNoCredential] when there is none,
+// [ErrShredded] when the tenant's keyset was destroyed, and [ErrSealed] when
+// what is there was not sealed as this. It returns when the record of it is in
+// the audit, and with [ErrAudit] and no credential when it cannot be.
+func (v *Vault) Open(ctx context.Context, tenant events.TenantID, server string, env events.Environment, purpose Purpose) (Credential, error) {
 	at, err := newPlace(tenant, server, env)
 	if err != nil {
+		return Credential{}, err
+	}
+	if err := purpose.check(); err != nil {
 		return Credential{}, err
 	}
 	value, revision, err := v.store.Load(ctx, at.key())
@@ -104,25 +157,50 @@ func (v *Vault) Open(ctx context.Context, tenant events.TenantID, server string,
 		return Credential{}, fmt.Errorf("loading credential: %w", err)
 	}
 	if revision == 0 {
-		return Credential{}, ErrNoCredential
+		return Credential{}, v.absence(ctx, tenant)
 	}
-	sealed, err := parseRecord(value)
-	if err != nil {
+	tried := attempt{at: at, action: ActionOpen, purpose: purpose}
+	if tried.sealed, err = parseRecord(value); err != nil {
+		return Credential{}, v.witness(ctx, tried, err)
+	}
+	opened, err := v.decrypt(ctx, at, tried.sealed)
+	if err := v.witness(ctx, tried, err); err != nil {
 		return Credential{}, err
 	}
-	key, fresh, err := v.keys.cached(ctx, tenant)
+	return opened, nil
+}
+
+// absence is what it means that a tenant has no credential somewhere.
+func (v *Vault) absence(ctx context.Context, tenant events.TenantID) error {
+	buried, err := loadGrave(ctx, v.store, tenant)
+	if err != nil {
+		return err
+	}
+	_, revision, err := v.store.Load(ctx, keysetKey(tenant))
+	if err != nil {
+		return fmt.Errorf("loading keyset: %w", err)
+	}
+	if buried.Pending || revision == 0 {
+		return buried.absence()
+	}
+	return ErrNoCredential
+}
+
+// decrypt opens a record with the tenant's keys.
+func (v *Vault) decrypt(ctx context.Context, at place, sealed record) (Credential, error) {
+	keys, fresh, err := v.keys.cached(ctx, at.tenant)
 	if err != nil {
 		return Credential{}, sealedWithoutKey(err)
 	}
-	credential, err := sealed.open(key, at)
+	credential, err := sealed.open(keys, at)
 	if err == nil || fresh {
 		return credential, err
 	}
 	// The keyset may have been rotated, or shredded and made anew, elsewhere.
-	if key, err = v.keys.load(ctx, tenant); err != nil {
+	if keys, err = v.keys.load(ctx, at.tenant); err != nil {
 		return Credential{}, sealedWithoutKey(err)
 	}
-	return sealed.open(key, at)
+	return sealed.open(keys, at)
 }
 
 // sealedWithoutKey names the state of a ciphertext whose keyset is gone.
@@ -167,29 +245,6 @@ func (v *Vault) List(ctx context.Context, tenant events.TenantID) ([]Entry, erro
 		})
 	}
 	return entries, nil
-}
-
-// Shred makes all credentials of a tenant unreadable for good, by destroying
-// the keyset that sealed them, and then removes them. When it fails, do it
-// again: the keyset goes first.
-func (v *Vault) Shred(ctx context.Context, tenant events.TenantID) error {
-	if _, err := events.ParseTenantID(string(tenant)); err != nil {
-		return fmt.Errorf("%w: %w", ErrInvalid, err)
-	}
-	if err := v.keys.destroy(ctx, tenant); err != nil {
-		return err
-	}
-	places, err := v.places(ctx, tenant)
-	if err != nil {
-		return err
-	}
-	var faults []error
-	for _, at := range places {
-		if err := v.store.Delete(ctx, at.key()); err != nil {
-			faults = append(faults, fmt.Errorf("deleting credential: %w", err))
-		}
-	}
-	return errors.Join(faults...)
 }
 
 func (v *Vault) places(ctx context.Context, tenant events.TenantID) ([]place, error) {

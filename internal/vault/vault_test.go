@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -34,7 +35,7 @@ func TestWhatIsPutOpensAsItWas(t *testing.T) {
 			given[name] = NewSecret(value)
 		}
 		require.NoError(r, b.vault.Put(t.Context(), tenant, server, env, given))
-		opened, err := b.another(t).Open(t.Context(), tenant, server, env)
+		opened, err := b.another(t).Open(t.Context(), tenant, server, env, use())
 		require.NoError(r, err)
 		require.Len(r, opened.Fields(), len(values))
 		for name, value := range values {
@@ -68,7 +69,7 @@ func TestACiphertextOpensOnlyInItsPlace(t *testing.T) {
 		for _, to := range places {
 			own := b.store.value(to.key())
 			b.store.plant(to.key(), b.store.value(from.key()))
-			opened, err := b.another(t).Open(t.Context(), to.tenant, to.server, to.env)
+			opened, err := b.another(t).Open(t.Context(), to.tenant, to.server, to.env, use())
 			if from == to {
 				require.NoError(t, err)
 				value, _ := opened.Reveal("key")
@@ -91,7 +92,7 @@ func TestATenantsKeysetOpensForNoOtherTenant(t *testing.T) {
 	b.store.plant("loja.keyset", b.store.value("acme.keyset"))
 	require.ErrorIs(t, b.another(t).Put(t.Context(), "loja", "stripe", events.EnvironmentTest, one("x")), ErrSealed)
 	b.store.plant("loja.cred.stripe.test", b.store.value("acme.cred.stripe.test"))
-	_, err := b.another(t).Open(t.Context(), "loja", "stripe", events.EnvironmentTest)
+	_, err := b.another(t).Open(t.Context(), "loja", "stripe", events.EnvironmentTest, use())
 	require.ErrorIs(t, err, ErrSealed)
 }
 
@@ -120,7 +121,7 @@ func TestTamperingIsNoticed(t *testing.T) {
 		"half":        original[:len(original)/2],
 	} {
 		b.store.plant(key, value)
-		_, err := b.vault.Open(t.Context(), "acme", "stripe", events.EnvironmentTest)
+		_, err := b.vault.Open(t.Context(), "acme", "stripe", events.EnvironmentTest, use())
 		require.ErrorIs(t, err, ErrSealed, name)
 	}
 	b.store.plant(key, original)
@@ -137,7 +138,7 @@ func TestAnotherKEKOpensNothing(t *testing.T) {
 	b.put(t, "acme", "secret-a")
 	b.kek = newKEK(t)
 	stranger := b.another(t)
-	_, err := stranger.Open(t.Context(), "acme", "stripe", events.EnvironmentTest)
+	_, err := stranger.Open(t.Context(), "acme", "stripe", events.EnvironmentTest, use())
 	require.ErrorIs(t, err, ErrSealed)
 	require.ErrorIs(t, stranger.Put(t.Context(), "acme", "stripe", events.EnvironmentTest, one("x")), ErrSealed)
 }
@@ -175,7 +176,7 @@ func TestTwoVaultsThatMeetANewTenantAgree(t *testing.T) {
 		require.NoError(t, errors.Join(faults...))
 		reader := b.another(t)
 		for i := range vaults {
-			opened, err := reader.Open(t.Context(), "acme", fmt.Sprintf("s%d", i), events.EnvironmentLive)
+			opened, err := reader.Open(t.Context(), "acme", fmt.Sprintf("s%d", i), events.EnvironmentLive, use())
 			require.NoError(t, err)
 			value, _ := opened.Reveal("key")
 			require.Equal(t, fmt.Sprintf("secret-%d", i), value)
@@ -225,22 +226,22 @@ func TestShreddingIsForGood(t *testing.T) {
 	elsewhere := b.another(t)
 	requireOpens(t, elsewhere, "acme", "secret-a")
 
-	require.NoError(t, b.vault.Shred(t.Context(), "acme"))
-	require.Equal(t, []string{"loja.cred.stripe.test", "loja.keyset"}, b.store.keys())
-	_, err := b.vault.Open(t.Context(), "acme", "stripe", events.EnvironmentTest)
-	require.ErrorIs(t, err, ErrNoCredential)
+	b.shred(t, "acme")
+	require.Equal(t, []string{"_shred.acme", "loja.cred.stripe.test", "loja.keyset"}, b.store.keys())
+	_, err := b.vault.Open(t.Context(), "acme", "stripe", events.EnvironmentTest, use())
+	require.ErrorIs(t, err, ErrShredded)
+	require.NotErrorIs(t, err, ErrNoCredential)
 
 	b.store.plant("acme.cred.stripe.test", backup)
-	_, err = b.vault.Open(t.Context(), "acme", "stripe", events.EnvironmentTest)
-	require.ErrorIs(t, err, ErrSealed)
+	_, err = b.vault.Open(t.Context(), "acme", "stripe", events.EnvironmentTest, use())
+	require.ErrorIs(t, err, ErrShredded)
 	b.now = b.now.Add(MaxCacheFor)
-	_, err = elsewhere.Open(t.Context(), "acme", "stripe", events.EnvironmentTest)
-	require.ErrorIs(t, err, ErrSealed)
+	_, err = elsewhere.Open(t.Context(), "acme", "stripe", events.EnvironmentTest, use())
+	require.ErrorIs(t, err, ErrShredded)
 
 	b.put(t, "acme", "secret-c") // a new keyset, which every vault takes up
 	requireOpens(t, elsewhere, "acme", "secret-c")
 	requireOpens(t, b.vault, "loja", "secret-b")
-	require.NoError(t, b.vault.Shred(t.Context(), "nobody"))
 }
 
 func TestAKeysetMadeAnewIsTakenUpAtOnce(t *testing.T) {
@@ -249,7 +250,7 @@ func TestAKeysetMadeAnewIsTakenUpAtOnce(t *testing.T) {
 	b.put(t, "acme", "secret-a")
 	elsewhere := b.another(t)
 	requireOpens(t, elsewhere, "acme", "secret-a") // holds the old keyset
-	require.NoError(t, b.vault.Shred(t.Context(), "acme"))
+	b.shred(t, "acme")
 	b.put(t, "acme", "secret-b")
 	requireOpens(t, elsewhere, "acme", "secret-b")
 	require.NoError(t, elsewhere.Put(t.Context(), "acme", "stripe", events.EnvironmentTest, one("secret-c")))
@@ -275,7 +276,7 @@ func TestListShowsNoValues(t *testing.T) {
 
 	require.NoError(t, b.vault.Delete(ctx, "acme", "asaas", events.EnvironmentTest))
 	require.NoError(t, b.vault.Delete(ctx, "acme", "asaas", events.EnvironmentTest))
-	_, err = b.vault.Open(ctx, "acme", "asaas", events.EnvironmentTest)
+	_, err = b.vault.Open(ctx, "acme", "asaas", events.EnvironmentTest, use())
 	require.ErrorIs(t, err, ErrNoCredential)
 	got, err = b.vault.List(ctx, "nobody")
 	require.NoError(t, err)
@@ -286,7 +287,7 @@ func TestNamesThatCouldLeaveTheirPlaceAreRefused(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	ctx := t.Context()
-	for name, fault := range map[string]error{
+	for name, refusal := range map[string]error{
 		"tenant with a dot":  b.vault.Put(ctx, "acme.cred", "stripe", "test", one("hush")),
 		"no tenant":          b.vault.Put(ctx, "", "stripe", "test", one("hush")),
 		"server with a dot":  b.vault.Put(ctx, "acme", "stripe.live", "test", one("hush")),
@@ -297,11 +298,15 @@ func TestNamesThatCouldLeaveTheirPlaceAreRefused(t *testing.T) {
 		"empty value":        b.vault.Put(ctx, "acme", "stripe", "test", one("")),
 		"long value":         b.vault.Put(ctx, "acme", "stripe", "test", one(string(make([]byte, maxValue+1)))),
 		"field with a comma": b.vault.Put(ctx, "acme", "stripe", "test", map[string]Secret{"a,b": NewSecret("hush")}),
-		"shred":              b.vault.Shred(ctx, "*"),
+		"shred":              fault(b.vault.Shred(ctx, "*")),
+		"rotate":             fault(b.vault.Rotate(ctx, ">")),
+		"rekey":              fault(b.vault.Rekey(ctx, "a.b", b.kek.Name)),
+		"no purpose":         fault(b.vault.Open(ctx, "acme", "stripe", "test", Purpose{})),
+		"long purpose":       fault(b.vault.Open(ctx, "acme", "stripe", "test", Purpose{Why: strings.Repeat("a", maxPurpose+1)})),
 		"delete":             b.vault.Delete(ctx, "acme", ">", "test"),
 	} {
-		require.ErrorIs(t, fault, ErrInvalid, name)
-		require.NotContains(t, fault.Error(), "hush", name)
+		require.ErrorIs(t, refusal, ErrInvalid, name)
+		require.NotContains(t, refusal.Error(), "hush", name)
 	}
 	require.Empty(t, b.store.keys())
 }
@@ -311,11 +316,12 @@ func TestAFailingStoreIsNoMissingCredential(t *testing.T) {
 	b := setup(t)
 	b.put(t, "acme", "secret-a")
 	b.store.fail = errors.New("store is down")
-	_, err := b.vault.Open(t.Context(), "acme", "stripe", events.EnvironmentTest)
+	_, err := b.vault.Open(t.Context(), "acme", "stripe", events.EnvironmentTest, use())
 	require.ErrorIs(t, err, b.store.fail)
 	require.NotErrorIs(t, err, ErrNoCredential)
 	require.ErrorIs(t, b.vault.Put(t.Context(), "new", "stripe", events.EnvironmentTest, one("x")), b.store.fail)
-	require.ErrorIs(t, b.vault.Shred(t.Context(), "acme"), b.store.fail)
+	require.ErrorIs(t, fault(b.vault.Shred(t.Context(), "acme")), b.store.fail)
+	require.ErrorIs(t, fault(b.vault.Rotate(t.Context(), "acme")), b.store.fail)
 	require.ErrorIs(t, b.vault.Delete(t.Context(), "acme", "stripe", events.EnvironmentTest), b.store.fail)
 	_, err = b.vault.List(t.Context(), "acme")
 	require.ErrorIs(t, err, b.store.fail)
@@ -323,8 +329,8 @@ func TestAFailingStoreIsNoMissingCredential(t *testing.T) {
 
 func TestConfigNamesEveryFault(t *testing.T) {
 	t.Parallel()
-	_, err := New(Config{CacheFor: time.Hour, CacheSize: -1})
-	for _, part := range []string{"KEK", "Store", "CacheFor", "CacheSize"} {
+	_, err := New(Config{CacheFor: time.Hour, CacheSize: -1, OtherKEKs: []KEK{{}}, Grace: MaxCacheFor - 1, AuditPatience: -1})
+	for _, part := range []string{"KEK is missing", "OtherKEKs[0]", "Store", "Audit is missing", "CacheFor", "CacheSize", "Grace", "AuditPatience"} {
 		require.ErrorContains(t, err, part)
 	}
 }
