@@ -36,8 +36,9 @@ type cli struct {
 	Demo       demoCommand       `cmd:"" help:"Serve two tenants in one process, try their walls, and print their bills."`
 	Dev        devCommand        `cmd:"" help:"Run every role with an embedded broker and SQLite, until interrupted."`
 	Run        runCommand        `cmd:"" help:"Run roles against an outer broker, until interrupted."`
-	Tenant     tenantCommand     `cmd:"" help:"Register, list, show, pause and resume tenants."`
+	Tenant     tenantCommand     `cmd:"" help:"Register, list, show, pause, resume and delete tenants."`
 	Credential credentialCommand `cmd:"" help:"Seal and list the credentials of a tenant."`
+	Vault      vaultCommand      `cmd:"" help:"Rotate keys, read the audit of decryptions, shred a tenant's credentials."`
 	Send       sendCommand       `cmd:"" help:"Send a request to a tenant's agent and print its answer."`
 	Cancel     cancelCommand     `cmd:"" help:"Cancel requests of a tenant, those that wait and those that run."`
 	Tail       tailCommand       `cmd:"" help:"Print a tenant's session events, stored ones first."`

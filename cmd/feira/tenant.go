@@ -18,6 +18,7 @@ type tenantCommand struct {
 	Show   tenantShow   `cmd:"" help:"Show one tenant."`
 	Pause  tenantPause  `cmd:"" help:"Start nothing of a tenant any more; what runs goes on, what comes waits."`
 	Resume tenantResume `cmd:"" help:"Let a paused tenant start again."`
+	Delete tenantDelete `cmd:"" help:"Take a tenant from the registry and destroy its credentials, for good."`
 }
 
 type tenantApply struct {
@@ -99,6 +100,26 @@ type tenantResume struct {
 }
 
 func (c *tenantResume) Run(i *invocation) error { return i.pause(c.Tenant, false) }
+
+type tenantDelete struct {
+	Tenant events.TenantID `arg:"" help:"Tenant to delete."`
+	Yes    bool            `help:"Do it: it cannot be undone."`
+}
+
+func (c *tenantDelete) Run(i *invocation) error {
+	if !c.Yes {
+		return errNotConfirmed
+	}
+	o := i.operator()
+	defer o.Close()
+	destroyed, err := o.DeleteTenant(i.ctx, c.Tenant)
+	if err != nil {
+		return err
+	}
+	return i.show(map[string]any{"tenant": c.Tenant, "credentials": destroyed}, func(w io.Writer) {
+		say(w, "deleted %s and destroyed its keyset and %d credentials", c.Tenant, destroyed)
+	})
+}
 
 func (i *invocation) pause(id tenant.ID, paused bool) error {
 	o := i.operator()
