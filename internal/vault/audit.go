@@ -81,7 +81,10 @@ type Record struct {
 	// N counts the tenant's records from 1.
 	N uint64 `json:"n"`
 	// Prev is the hash of the record before; empty in the first.
-	Prev        string             `json:"prev"`
+	Prev string `json:"prev"`
+	// ID is random, and tells records of two processes apart that are equal in
+	// all else: by it, a writer knows whether the batch that it meets is its own.
+	ID          string             `json:"id"`
 	Time        time.Time          `json:"time"`
 	Tenant      events.TenantID    `json:"tenant"`
 	Action      Action             `json:"action"`

@@ -2,6 +2,7 @@ package vault
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"sync"
@@ -38,6 +39,7 @@ type waiter struct {
 
 // write stores a record, or is [ErrAudit].
 func (a *auditor) write(ctx context.Context, record Record) error {
+	record.ID = rand.Text()
 	entry := waiter{record: record, stored: make(chan error, 1)}
 	a.mu.Lock()
 	queue, running := a.waiting[record.Tenant]
