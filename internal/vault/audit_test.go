@@ -193,6 +193,7 @@ func TestABrokenChainIsFound(t *testing.T) {
 		"another tenant's":                {b.log.batches["loja"][0]},
 		"garbage":                         {[]byte("garbage\n")},
 		"a first that names one before":   {honest(edit(whole[0], `"prev":""`, `"prev":"00"`))},
+		"one numbered falsely":            {whole[0], honest(edit(whole[1], `"n":2`, `"n":7`))},
 		"numbered on, but of another one": {whole[0], honest(edit(whole[1], `"prev":"`, `"prev":"0`))},
 	} {
 		forged := newMemoryLog()

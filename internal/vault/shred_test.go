@@ -31,6 +31,9 @@ func TestAShreddingMayStopAnywhere(t *testing.T) {
 			continue
 		}
 		requireShredded(t, elsewhere)
+		if step == 2 { // the keyset is still there
+			require.ErrorContains(t, fault(elsewhere.Rotate(t.Context(), "acme")), "shred again")
+		}
 		if err != nil {
 			require.ErrorIs(t, err, errDead)
 			require.ErrorIs(t, elsewhere.Put(t.Context(), "acme", "stripe", events.EnvironmentTest, one("x")), ErrShredded)
