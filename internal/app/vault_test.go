@@ -117,6 +117,7 @@ func TestKeysFailClosedOrReadOn(t *testing.T) {
 	}
 	for name, test := range map[string]func(t *testing.T, b *vaultBundle){
 		"wrong tenant": func(t *testing.T, b *vaultBundle) {
+			t.Helper()
 			b.put(t, "loja", "test", "CANARY-loja")
 			copied(t, b, "acme.cred.stripe.test", "loja.cred.stripe.test")
 			_, err := open(t, b.vault(t), "loja", "test")
@@ -126,6 +127,7 @@ func TestKeysFailClosedOrReadOn(t *testing.T) {
 			require.ErrorIs(t, err, vault.ErrSealed, "the keyset along with it")
 		},
 		"wrong environment": func(t *testing.T, b *vaultBundle) {
+			t.Helper()
 			_, err := open(t, b.vault(t), "acme", "live")
 			require.ErrorIs(t, err, vault.ErrNoCredential)
 			copied(t, b, "acme.cred.stripe.test", "acme.cred.stripe.live")
@@ -133,6 +135,7 @@ func TestKeysFailClosedOrReadOn(t *testing.T) {
 			require.ErrorIs(t, err, vault.ErrSealed)
 		},
 		"shredded": func(t *testing.T, b *vaultBundle) {
+			t.Helper()
 			other := b.vault(t)
 			_, err := open(t, other, "acme", "test") // holds the keyset in memory
 			require.NoError(t, err)
@@ -154,6 +157,7 @@ func TestKeysFailClosedOrReadOn(t *testing.T) {
 			require.Equal(t, "CANARY-new", value)
 		},
 		"rotated": func(t *testing.T, b *vaultBundle) {
+			t.Helper()
 			other := b.vault(t)
 			_, err := open(t, other, "acme", "test")
 			require.NoError(t, err)
