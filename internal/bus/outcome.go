@@ -83,7 +83,7 @@ func (s *settler) serve(ctx context.Context, d *runDelivery) {
 		}
 		s.report(ctx, d, "run is done", s.end(d, false))
 	}
-	if err := s.bus.Requests().removeLater(d.run.Sequence, removed); err != nil {
+	if err := s.bus.Requests().removeLater(ctx, d.run.Sequence, removed); err != nil {
 		removed(err)
 	}
 }

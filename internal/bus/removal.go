@@ -28,7 +28,7 @@ func (r *Requests) Remove(ctx context.Context, sequence uint64) error {
 // removeLater is [Requests.Remove] without the wait: done hears what became of
 // it, once, from another goroutine, and must not block. When removeLater itself
 // returns an error, nothing was asked and done is not called.
-func (r *Requests) removeLater(sequence uint64, done func(error)) error {
+func (r *Requests) removeLater(ctx context.Context, sequence uint64, done func(error)) error {
 	err := r.bus.exchange.send(removal(sequence), func(answer *nats.Msg, err error) {
 		switch {
 		case err != nil:
@@ -36,7 +36,7 @@ func (r *Requests) removeLater(sequence uint64, done func(error)) error {
 		case string(answer.Data) == answerDeleted:
 			done(nil)
 		default: // to look further takes a question of its own
-			go func() { done(r.removed(context.Background(), sequence, answer)) }()
+			go func() { done(r.removed(ctx, sequence, answer)) }()
 		}
 	})
 	if err != nil {
