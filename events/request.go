@@ -97,15 +97,22 @@ func ParseRequestHead(message Message, size int) (RequestHead, error) {
 		tenant = IllegalTenant
 	}
 	head.Tenant = tenant
-	head.ID = DerivedRequest(message.Sequence)
-	head.Session = DerivedSession(tenant, message.Sequence)
-	if err != nil {
-		return head, fmt.Errorf("%w: subject: %w", ErrInvalidRequest, err)
+	switch {
+	case err != nil:
+		err = fmt.Errorf("%w: subject: %w", ErrInvalidRequest, err)
+	case size > MaxRequestBytes:
+		err = fmt.Errorf("%w: body has %d bytes, at most %d are allowed", ErrTooLarge, size, MaxRequestBytes)
+	default:
+		err = head.readHeaders(message.Header)
 	}
-	if size > MaxRequestBytes {
-		return head, fmt.Errorf("%w: body has %d bytes, at most %d are allowed", ErrTooLarge, size, MaxRequestBytes)
+	// Deriving takes as long as all the rest, and most requests name both.
+	if head.ID == "" {
+		head.ID = DerivedRequest(message.Sequence)
 	}
-	return head, head.readHeaders(message.Header)
+	if head.Session == "" {
+		head.Session = DerivedSession(tenant, message.Sequence)
+	}
+	return head, err
 }
 
 func (h *RequestHead) readHeaders(header Header) error {
