@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"unicode/utf8"
 
 	"github.com/feira-dev/feira/events"
 )
@@ -100,9 +101,13 @@ func stamp(session SessionFacts) map[string]string {
 	if len(session.Metadata) == 0 && len(session.Request) == 0 {
 		return nil
 	}
-	stamped := make(map[string]string, len(session.Metadata)+len(session.Request))
-	maps.Copy(stamped, session.Metadata)
-	maps.Copy(stamped, session.Request)
+	given := make(map[string]string, len(session.Metadata)+len(session.Request))
+	maps.Copy(given, session.Metadata)
+	maps.Copy(given, session.Request)
+	stamped := make(map[string]string, len(given))
+	for _, key := range slices.Sorted(maps.Keys(given)) {
+		stamped[wellFormed(key)] = wellFormed(given[key])
+	}
 	size := 0
 	for _, key := range slices.Sorted(maps.Keys(stamped)) {
 		if grown := size + len(key) + len(stamped[key]); grown <= MaxMetadata {
@@ -112,6 +117,15 @@ func stamp(session SessionFacts) map[string]string {
 		delete(stamped, key)
 	}
 	return stamped
+}
+
+// wellFormed is a text as it will be on the wire: JSON makes three bytes of each
+// one that is no UTF-8, so what fits before that may not fit after it.
+func wellFormed(text string) string {
+	if utf8.ValidString(text) {
+		return text
+	}
+	return string([]rune(text))
 }
 
 // causeID is the id of the cause, or a digest of it where no ledger would take it.

@@ -144,6 +144,23 @@ func TestEveryFactBecomesARow(t *testing.T) {
 	})
 }
 
+// Metadata that fits only until its bytes are made text for the wire is cut too.
+func TestMetadataIsMeasuredAsItTravels(t *testing.T) {
+	t.Parallel()
+	for bytes, kept := range map[int]int{usage.MaxMetadata/3 - 1: 1, usage.MaxMetadata / 3: 0} {
+		session := facts()
+		session.Metadata, session.Request = map[string]string{"kk": strings.Repeat("\xff", bytes)}, nil
+		fact := record(toolReturned(events.ToolOK))
+		env, recorded, ok := usage.FromRecord(fact, session)
+		require.True(t, ok)
+		message, err := events.Encode(events.UsageSubject(fact.Tenant, recorded.Meter), env, recorded)
+		require.NoError(t, err)
+		row, err := usage.ReadRow(message)
+		require.NoError(t, err)
+		require.Len(t, row.Metadata, kept)
+	}
+}
+
 func TestLongIDsStayApart(t *testing.T) {
 	t.Parallel()
 	a, b := record(toolReturned(events.ToolOK)), record(toolReturned(events.ToolOK))
