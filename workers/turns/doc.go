@@ -9,7 +9,7 @@
 // goes on elsewhere from its last fact.
 //
 //	run ──► read request ──► fold session ──► turn.started ──► agent loop ──► turn.completed
-//	             │ gone: done      │ ended: remove, done          │ stopped: release
+//	             │ gone: done      │ ended: done                  │ stopped: release
 //	             └ unfit: refuse (dead letter, turn.completed rejected)
 //
 // Beside the worker stand those who end a request without running it: the

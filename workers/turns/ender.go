@@ -77,7 +77,7 @@ func (e *Ender) write(ctx context.Context, message events.Message, end *events.T
 	}
 	if err := state.ApplyAll(records); err != nil {
 		e.cfg.Logger.ErrorContext(ctx, "a session's log cannot be folded", "tenant", head.Tenant, "session", head.Session, "error", err)
-		return "", e.bury(ctx, head, message, refusal{events.ReasonLogUnreadable, err.Error()})
+		return "", bury(ctx, e.cfg.Cemetery, head.Tenant, letterOf(message, refusal{events.ReasonLogUnreadable, err.Error()}, 0))
 	}
 	if status, ended := state.Ended(head.ID); ended {
 		return status, nil
@@ -86,7 +86,7 @@ func (e *Ender) write(ctx context.Context, message events.Message, end *events.T
 		return "", fmt.Errorf("ending request %s: %w", head.ID, session.ErrStarted)
 	}
 	if end.Status == events.TurnRejected {
-		if err := e.bury(ctx, head, message, refusal{end.Reason, end.Detail}); err != nil {
+		if err := bury(ctx, e.cfg.Cemetery, head.Tenant, letterOf(message, refusal{end.Reason, end.Detail}, 0)); err != nil {
 			return "", err
 		}
 	}
@@ -113,12 +113,4 @@ func (e *Ender) ended(ctx context.Context, head events.RequestHead) (events.Turn
 	}
 	status, _ := state.Ended(head.ID)
 	return status, nil
-}
-
-// bury keeps a request that was never handed out.
-func (e *Ender) bury(ctx context.Context, head events.RequestHead, message events.Message, why refusal) error {
-	if err := e.cfg.Cemetery.Bury(ctx, head.Tenant, letterOf(message, why, 0)); err != nil {
-		return fmt.Errorf("burying request %d: %w", head.Sequence, err)
-	}
-	return nil
 }

@@ -28,7 +28,7 @@ func refusalOf(err error) refusal {
 // sequence.
 func (w *Worker) refuse(ctx context.Context, head events.RequestHead, message events.Message, why refusal) error {
 	w.cfg.Logger.WarnContext(ctx, "refusing a request", "tenant", head.Tenant, "sequence", head.Sequence, "reason", why.reason, "detail", why.detail)
-	if err := w.bury(ctx, head, message, why, 1); err != nil {
+	if err := bury(ctx, w.cfg.Cemetery, head.Tenant, letterOf(message, why, 1)); err != nil {
 		return err
 	}
 	return w.reject(ctx, head, events.TurnRejected, why)
@@ -49,16 +49,15 @@ func (w *Worker) giveUp(ctx context.Context, run events.Run, deliveries int) err
 	}
 	// A fault of the head is no matter here: it names the request all the same.
 	head, _ := events.ParseRequestHead(message, len(message.Data))
-	if err := w.bury(ctx, head, message, why, deliveries-1); err != nil {
+	if err := bury(ctx, w.cfg.Cemetery, head.Tenant, letterOf(message, why, deliveries-1)); err != nil {
 		return err
 	}
 	return w.reject(ctx, head, events.TurnFailed, why)
 }
 
-func (w *Worker) bury(ctx context.Context, head events.RequestHead, message events.Message, why refusal, deliveries int) error {
-	letter := letterOf(message, why, deliveries)
-	if err := w.cfg.Cemetery.Bury(ctx, head.Tenant, letter); err != nil {
-		return fmt.Errorf("burying request %d: %w", head.Sequence, err)
+func bury(ctx context.Context, cemetery Cemetery, tenant events.TenantID, letter events.LetterDied) error {
+	if err := cemetery.Bury(ctx, tenant, letter); err != nil {
+		return fmt.Errorf("burying request %d: %w", letter.Sequence, err)
 	}
 	return nil
 }
