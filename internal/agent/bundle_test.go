@@ -52,15 +52,15 @@ type shop struct {
 	lookup func(agent.Call) (agent.Result, bool)
 }
 
-func (s *shop) Tools(servers []string) []agent.Tool {
+func (s *shop) Tools(_ context.Context, reach agent.Reach) []agent.Tool {
 	var tools []agent.Tool
-	for _, server := range servers {
+	for _, server := range reach.Servers {
 		tools = append(tools, agent.Tool{Name: agent.ToolName(server, "get_balance"), Parameters: json.RawMessage(`{"type":"object"}`)})
 	}
 	return tools
 }
 
-func (s *shop) Safety(_, tool string) (agent.Safety, bool) {
+func (s *shop) Safety(_ context.Context, _ agent.Reach, _, tool string) (agent.Safety, bool) {
 	switch tool {
 	case "get_balance":
 		return agent.SafetyRead, true

@@ -46,7 +46,7 @@ func (l *Loop) dispatch(ctx, work context.Context, scope Scope, journal Journal,
 func (l *Loop) attempt(ctx context.Context, scope Scope, turn *session.Turn, intent session.Intent, inDoubt bool) *events.ToolReturned {
 	began := l.cfg.Now()
 	returned := &events.ToolReturned{Iteration: intent.Iteration, Index: intent.Index, CallID: intent.Call.ID, Name: clip(intent.Call.Name)}
-	passage, fault := l.pass(scope, turn, intent)
+	passage, fault := l.pass(ctx, scope, turn, intent)
 	if fault != nil {
 		returned.Status, returned.Error = events.ToolRefused, fault
 		returned.Server, returned.Tool, _ = SplitTool(returned.Name)

@@ -18,17 +18,35 @@ import (
 // separator joins server and tool in the name that a model sees.
 const separator = "__"
 
+// OwnServer is where the tools are that Feira has itself, whose names are the
+// whole of what a model sees: "codespar_charge".
+const (
+	OwnServer = "codespar"
+	ownPrefix = OwnServer + "_"
+)
+
 // ToolName is the name under which a tool is offered to a model.
-func ToolName(server, tool string) string { return server + separator + tool }
+func ToolName(server, tool string) string {
+	if server == OwnServer {
+		return tool
+	}
+	return server + separator + tool
+}
 
 // SplitTool reads a tool's name, "server__tool" or "server/tool", at the first
-// separator; false when it has neither.
+// separator, or one of Feira's own, which has none; false when it is neither.
 func SplitTool(name string) (server, tool string, ok bool) {
-	if server, tool, ok = strings.Cut(name, separator); ok && server != "" && tool != "" {
-		return server, tool, true
+	if strings.HasPrefix(name, ownPrefix) && !strings.Contains(name, separator) && !strings.Contains(name, "/") {
+		return OwnServer, name, len(name) > len(ownPrefix)
 	}
-	server, tool, ok = strings.Cut(name, "/")
-	return server, tool, ok && server != "" && tool != ""
+	at, width := strings.Index(name, separator), len(separator)
+	if slash := strings.IndexByte(name, '/'); slash >= 0 && (at < 0 || slash < at) {
+		at, width = slash, 1
+	}
+	if at < 1 || at+width == len(name) {
+		return "", "", false
+	}
+	return name[:at], name[at+width:], true
 }
 
 var errNoObject = errors.New("arguments are no JSON object")

@@ -150,7 +150,7 @@ func (l *Loop) reply(ctx, work context.Context, scope Scope, journal Journal) (*
 		return l.interrupted(work, turn)
 	}
 	began := l.cfg.Now()
-	reply, err := l.cfg.Model.Reply(work, l.prompt(scope, turn), l.deltas(scope))
+	reply, err := l.cfg.Model.Reply(work, l.prompt(work, scope, turn), l.deltas(scope))
 	if err == nil {
 		err = tame(&reply)
 	}

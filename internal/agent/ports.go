@@ -93,6 +93,8 @@ type Call struct {
 	Arguments   json.RawMessage // an object
 	// Key is the idempotency key: the same for every try of this call.
 	Key string
+	// Reach is what the session may use: for tools that are made of others.
+	Reach Reach
 	// InDoubt is set when an earlier owner of the turn may have made the call:
 	// that nothing is sent now does not mean that it had no effect.
 	InDoubt bool
@@ -106,12 +108,15 @@ type Result struct {
 	Attempts int
 }
 
-// Catalogue knows the tools of each server.
+// Catalogue knows the tools of each server, which may differ from tenant to
+// tenant. Implementations are safe for concurrent use.
 type Catalogue interface {
-	// Tools lists the tools of these servers, in a stable order.
-	Tools(servers []string) []Tool
-	// Safety is the class of a tool; false when there is no such tool.
-	Safety(server, tool string) (Safety, bool)
+	// Tools lists the tools within a session's reach, in a stable order. A server
+	// that cannot tell its tools now adds none.
+	Tools(ctx context.Context, reach Reach) []Tool
+	// Safety is the class of a tool; false when there is no such tool. The
+	// server is within reach.
+	Safety(ctx context.Context, reach Reach, server, tool string) (Safety, bool)
 }
 
 // Provider sends calls. Implementations are safe for concurrent use, check the

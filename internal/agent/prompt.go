@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"context"
 	"encoding/json"
 	"slices"
 
@@ -16,7 +17,7 @@ const houseRules = "You are the commerce agent of one business. Use only the too
 
 // prompt tells the model the tenant's instructions, the latest of the
 // session's earlier turns, and this turn so far.
-func (l *Loop) prompt(scope Scope, turn *session.Turn) Prompt {
+func (l *Loop) prompt(ctx context.Context, scope Scope, turn *session.Turn) Prompt {
 	system := houseRules
 	if scope.Tenant.Instructions != "" {
 		system += "\n\n" + scope.Tenant.Instructions
@@ -29,7 +30,7 @@ func (l *Loop) prompt(scope Scope, turn *session.Turn) Prompt {
 		Tenant:   scope.State.Tenant,
 		Session:  scope.State.ID,
 		Messages: appendTurn(messages, turn),
-		Tools:    l.cfg.Catalogue.Tools(scope.State.Servers),
+		Tools:    l.cfg.Catalogue.Tools(ctx, scope.Reach()),
 	}
 }
 

@@ -1,9 +1,9 @@
 package agent
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/feira-dev/feira/events"
@@ -20,7 +20,7 @@ type passage struct {
 // one that the session was opened with and that the tenant still has, the tool
 // must exist there, the arguments must be an object. What does not pass is
 // refused with a fault that the model can act on.
-func (l *Loop) pass(scope Scope, turn *session.Turn, intent session.Intent) (passage, *events.ToolFault) {
+func (l *Loop) pass(ctx context.Context, scope Scope, turn *session.Turn, intent session.Intent) (passage, *events.ToolFault) {
 	server, tool, ok := SplitTool(intent.Call.Name)
 	if !ok {
 		return passage{}, &events.ToolFault{
@@ -28,14 +28,14 @@ func (l *Loop) pass(scope Scope, turn *session.Turn, intent session.Intent) (pas
 			Message: fmt.Sprintf("tool %q is not of the form server__tool", clip(intent.Call.Name)),
 		}
 	}
-	state := scope.State
-	if !slices.Contains(state.Servers, server) || !slices.Contains(scope.Tenant.Servers, server) {
+	state, reach := scope.State, scope.Reach()
+	if !reach.Has(server) {
 		return passage{}, &events.ToolFault{
 			Code:    events.FaultServerNotInSession,
-			Message: fmt.Sprintf("server %q is not connected to this session; it has %s", clip(server), strings.Join(state.Servers, ", ")),
+			Message: fmt.Sprintf("server %q is not connected to this session; it has %s", clip(server), strings.Join(reach.Servers, ", ")),
 		}
 	}
-	safety, known := l.cfg.Catalogue.Safety(server, tool)
+	safety, known := l.cfg.Catalogue.Safety(ctx, reach, server, tool)
 	if !known {
 		return passage{}, &events.ToolFault{
 			Code:    events.FaultUnknownTool,
@@ -51,7 +51,8 @@ func (l *Loop) pass(scope Scope, turn *session.Turn, intent session.Intent) (pas
 		call: Call{
 			Tenant: state.Tenant, Session: state.ID, Request: turn.Request, Environment: state.Environment,
 			Server: server, Tool: tool, Arguments: json.RawMessage(arguments),
-			Key: callKey(state.Tenant, state.ID, turn.Request, intent, arguments),
+			Key:   callKey(state.Tenant, state.ID, turn.Request, intent, arguments),
+			Reach: reach,
 		},
 	}, nil
 }

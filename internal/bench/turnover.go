@@ -29,9 +29,11 @@ func (prompt) Reply(context.Context, agent.Prompt, func(string)) (agent.Reply, e
 	return agent.Reply{Model: "none", Text: "good day", FinishReason: "stop", Usage: events.TokenUsage{InputTokens: 1, OutputTokens: 1}}, nil
 }
 
-func (prompt) Tools([]string) []agent.Tool { return nil }
+func (prompt) Tools(context.Context, agent.Reach) []agent.Tool { return nil }
 
-func (prompt) Safety(string, string) (agent.Safety, bool) { return agent.SafetyRead, false }
+func (prompt) Safety(context.Context, agent.Reach, string, string) (agent.Safety, bool) {
+	return agent.SafetyRead, false
+}
 
 func (prompt) Call(context.Context, agent.Call) agent.Result {
 	return agent.Result{Status: events.ToolOK, Output: `{}`, Attempts: 1}

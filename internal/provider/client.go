@@ -15,9 +15,6 @@ import (
 	"github.com/feira-dev/feira/internal/agent"
 )
 
-// separator stands between server and tool in a name for the model.
-const separator = "__"
-
 // Longest keys: in a header, by Stripe's word, and in a field of an effect, by
 // the shortest of the fields.
 const (
@@ -111,16 +108,16 @@ func (c *Client) Manifest(id string) (Manifest, bool) {
 
 // Tools implements [agent.Catalogue]: in the order of servers, then of their
 // manifests. Servers that are not known, or named again, add nothing.
-func (c *Client) Tools(servers []string) []agent.Tool {
+func (c *Client) Tools(_ context.Context, reach agent.Reach) []agent.Tool {
 	var tools []agent.Tool
-	for i, id := range servers {
+	for i, id := range reach.Servers {
 		found, ok := c.servers[id]
-		if !ok || slices.Contains(servers[:i], id) {
+		if !ok || slices.Contains(reach.Servers[:i], id) {
 			continue
 		}
 		for _, tool := range found.tools {
 			tools = append(tools, agent.Tool{
-				Name: id + separator + tool.Name, Description: tool.Description, Parameters: slices.Clone(tool.parameters),
+				Name: agent.ToolName(id, tool.Name), Description: tool.Description, Parameters: slices.Clone(tool.parameters),
 			})
 		}
 	}
@@ -128,7 +125,7 @@ func (c *Client) Tools(servers []string) []agent.Tool {
 }
 
 // Safety implements [agent.Catalogue].
-func (c *Client) Safety(server, tool string) (agent.Safety, bool) {
+func (c *Client) Safety(_ context.Context, _ agent.Reach, server, tool string) (agent.Safety, bool) {
 	if found := c.find(server, tool); found != nil {
 		return found.Safety, true
 	}

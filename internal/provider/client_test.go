@@ -61,29 +61,29 @@ func TestCatalogue(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []string{"asaas", "correios", "melhor-envio", "nuvem-fiscal", "stripe", "z-api"}, client.Servers())
 
-	tools := client.Tools([]string{"z-api", "nobody", "asaas", "z-api"})
-	require.Equal(t, tools, client.Tools([]string{"z-api", "asaas"}))
+	tools := client.Tools(t.Context(), agent.Reach{Servers: []string{"z-api", "nobody", "asaas", "z-api"}})
+	require.Equal(t, tools, client.Tools(t.Context(), agent.Reach{Servers: []string{"z-api", "asaas"}}))
 	require.Equal(t, "z-api__send_text", tools[0].Name)
-	for _, tool := range client.Tools(client.Servers()) {
+	for _, tool := range client.Tools(t.Context(), agent.Reach{Servers: client.Servers()}) {
 		require.LessOrEqual(t, len(tool.Name), 64)
 		require.Regexp(t, `^[a-zA-Z0-9_-]+$`, tool.Name)
 		require.NotEmpty(t, tool.Description)
 		require.Contains(t, string(tool.Parameters), `"additionalProperties":false`)
-		server, name, ok := strings.Cut(tool.Name, separator)
+		server, name, ok := agent.SplitTool(tool.Name)
 		require.True(t, ok)
-		_, known := client.Safety(server, name)
+		_, known := client.Safety(t.Context(), agent.Reach{}, server, name)
 		require.True(t, known)
 	}
 	for name, want := range map[string]agent.Safety{
 		"stripe__create_refund": agent.SafetyKeyed, "asaas__refund_payment": agent.SafetyUnsafe, "melhor-envio__checkout_cart": agent.SafetyUnsafe,
 		"melhor-envio__calculate_shipping": agent.SafetyRead, "correios__cancel_prepost": agent.SafetyIdempotent, "z-api__send_text": agent.SafetyUnsafe,
 	} {
-		server, tool, _ := strings.Cut(name, separator)
-		got, ok := client.Safety(server, tool)
+		server, tool, _ := agent.SplitTool(name)
+		got, ok := client.Safety(t.Context(), agent.Reach{}, server, tool)
 		require.True(t, ok)
 		require.Equal(t, want, got, name)
 	}
-	_, ok := client.Safety("asaas", "steal")
+	_, ok := client.Safety(t.Context(), agent.Reach{}, "asaas", "steal")
 	require.False(t, ok)
 }
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/feira-dev/feira/events"
+	"github.com/feira-dev/feira/internal/agent"
 )
 
 const maxToolName = 64 // "server__tool", as models take it
@@ -31,7 +32,7 @@ func compileServer(manifest Manifest, override string) (*server, error) {
 		if err == nil && made.byName[spec.Name] != nil {
 			err = errors.New("name is taken")
 		}
-		if err == nil && len(manifest.ID)+len(separator)+len(spec.Name) > maxToolName {
+		if err == nil && len(agent.ToolName(manifest.ID, spec.Name)) > maxToolName {
 			err = errors.New("name is too long")
 		}
 		if err != nil {

@@ -73,9 +73,9 @@ func (b *testBundle) Reply(ctx context.Context, prompt agent.Prompt, _ func(stri
 	return b.model(ctx, prompt)
 }
 
-func (b *testBundle) Tools([]string) []agent.Tool { return nil }
+func (b *testBundle) Tools(context.Context, agent.Reach) []agent.Tool { return nil }
 
-func (b *testBundle) Safety(_, name string) (agent.Safety, bool) {
+func (b *testBundle) Safety(_ context.Context, _ agent.Reach, _, name string) (agent.Safety, bool) {
 	if name == "create_refund" {
 		return agent.SafetyUnsafe, true
 	}
