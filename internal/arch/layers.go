@@ -64,6 +64,7 @@ func layers() map[string]Layer {
 		"internal/fair":    LayerDomain,
 		"internal/usage":   LayerDomain,
 		"internal/outcome": LayerDomain,
+		"internal/access":  LayerDomain,
 
 		"internal/lifecycle": LayerBase,
 		"internal/config":    LayerBase,
