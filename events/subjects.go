@@ -34,6 +34,8 @@ const (
 	BucketVault   = "feira_vault"   // ciphertext only
 	BucketLeases  = "feira_leases"  // scheduler leadership
 	BucketSpend   = "feira_spend"   // period spend of a tenant and the sequence it is true for
+	BucketRates   = "feira_rates"   // what API requests of a tenant have left, shared by gateways; in memory
+	BucketReplies = "feira_replies" // answers given under an idempotency key
 )
 
 // Durable consumers.
@@ -45,6 +47,19 @@ const (
 
 // KeySchedulerLease is the key in [BucketLeases] that the leading scheduler holds.
 const KeySchedulerLease = "scheduler"
+
+// KeyAllHashes takes in what [BucketKeys] holds under hashes, which are one
+// token, and leaves out what it holds under [KeyLastUsed].
+const KeyAllHashes = "*"
+
+const lastUsed = "used."
+
+// KeyLastUsed is the key in [BucketKeys] that says when an API key, by its id,
+// was last used.
+func KeyLastUsed(id string) string { return lastUsed + id }
+
+// LastUsedID is the reverse of [KeyLastUsed].
+func LastUsedID(key string) (id string, ok bool) { return strings.CutPrefix(key, lastUsed) }
 
 // Limits of the streams.
 const (
@@ -74,6 +89,9 @@ const (
 	DefaultUsageAge    = 400 * 24 * time.Hour
 	DefaultDeadAge     = 90 * 24 * time.Hour
 	DefaultAuditAge    = 400 * 24 * time.Hour
+	RatesAge           = time.Hour      // a tenant that asked nothing for so long has all its requests left
+	RepliesAge         = 24 * time.Hour // how long an idempotency key is remembered
+	ReplyMarkerAge     = time.Minute    // how long the broker remembers that a claim on one has run out
 )
 
 const root = "feira"

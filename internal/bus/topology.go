@@ -173,10 +173,11 @@ func (t Topology) buckets() []jetstream.KeyValueConfig {
 		{Bucket: events.BucketVault},
 		{Bucket: events.BucketLeases, TTL: events.LeaseTTL},
 		{Bucket: events.BucketSpend},
+		{Bucket: events.BucketRates, TTL: events.RatesAge, Storage: jetstream.MemoryStorage},
+		{Bucket: events.BucketReplies, TTL: events.RepliesAge, LimitMarkerTTL: events.ReplyMarkerAge},
 	}
 	for i := range buckets {
-		buckets[i].History = 1
-		buckets[i].Storage = jetstream.FileStorage
+		buckets[i].History = 1 // and on disk, where nothing else is said
 		buckets[i].Replicas = t.Replicas
 	}
 	return buckets

@@ -16,6 +16,9 @@ var (
 	ErrConflict = errors.New("the entry has changed meanwhile")
 	// ErrMalformed occurs when an entry cannot be read as what its bucket holds.
 	ErrMalformed = errors.New("malformed entry")
+	// ErrUnsure occurs when the broker does not say whether a key is good.
+	// Nobody is let in meanwhile.
+	ErrUnsure = errors.New("it cannot be known now whether the API key is good")
 	// ErrClosed occurs when the client has been closed.
 	ErrClosed = errors.New("the NATS connection is closed")
 )

@@ -45,6 +45,9 @@ func furnish(t *testing.T, server *testenv.Server) *bench {
 		{Bucket: events.BucketTenants},
 		{Bucket: events.BucketVault},
 		{Bucket: events.BucketLeases},
+		{Bucket: events.BucketKeys},
+		{Bucket: events.BucketRates, TTL: events.RatesAge, Storage: jetstream.MemoryStorage},
+		{Bucket: events.BucketReplies, TTL: events.RepliesAge, LimitMarkerTTL: events.ReplyMarkerAge},
 	} {
 		_, err := b.js.CreateKeyValue(t.Context(), config)
 		require.NoError(t, err)
