@@ -77,6 +77,13 @@ func TestEncodeRefusesInvalidEvents(t *testing.T) {
 	}{
 		{&events.SessionOpened{Environment: events.EnvironmentLive}, "servers is missing"},
 		{&events.SessionOpened{Servers: []string{}, Environment: "prod"}, "environment"},
+		{&events.SessionOpened{Servers: []string{}, Environment: events.EnvironmentLive, Mocks: []byte(`{}`)}, "mocks are set though environment is live"},
+		{&events.SessionOpened{Servers: []string{}, Environment: events.EnvironmentTest, Mocks: []byte(`[]`)}, "mocks is no object"},
+		{&events.SessionOpened{Servers: []string{}, Environment: events.EnvironmentTest, Mocks: []byte(`{`)}, "mocks is no object"},
+		{&events.SessionOpened{Servers: []string{}, Environment: events.EnvironmentTest, Mocks: []byte(`null`)}, "mocks is no object"},
+		{&events.SessionOpened{Servers: []string{}, Environment: events.EnvironmentTest, Mocks: mocksOf(events.MaxMocksBytes + 1)}, "mocks has 65537 bytes, at most 65536 are allowed"},
+		{&events.ToolReturned{Status: events.ToolError, Error: &events.ToolFault{}, Mock: &events.MockAnswer{Tool: "a/b", Index: 1}}, "mock.index is 1 though status"},
+		{&events.ToolReturned{Status: events.ToolOK, Mock: &events.MockAnswer{Tool: "a/b", Index: -1}}, "mock.index is -1"},
 		{&events.TurnStarted{Kind: "dream", Attempt: 1}, "kind"},
 		{&events.TurnStarted{Kind: events.KindTurn}, "attempt"},
 		{&events.TurnStarted{Kind: events.KindCall, Attempt: 1}, "call is missing"},
@@ -161,4 +168,22 @@ func FuzzDecode(f *testing.F) {
 		require.NoError(t, err)
 		require.Empty(t, cmp.Diff(written, twice))
 	})
+}
+
+// mocksOf is an object of so many bytes.
+func mocksOf(size int) []byte {
+	const frame = `{"a/b":{"x":""}}`
+	return []byte(`{"a/b":{"x":"` + strings.Repeat("x", size-len(frame)) + `"}}`)
+}
+
+func TestMocksAtTheLimitAreWritten(t *testing.T) {
+	t.Parallel()
+	for _, size := range []int{events.MaxMocksBytes - 1, events.MaxMocksBytes} {
+		opened := &events.SessionOpened{Servers: []string{}, Environment: events.EnvironmentTest, Mocks: mocksOf(size)}
+		message, err := events.Encode("s", events.Envelope{ID: "opened", Type: opened.EventType()}, opened)
+		require.NoError(t, err)
+		record, err := events.Decode(message)
+		require.NoError(t, err)
+		require.Empty(t, cmp.Diff(opened, record.Event))
+	}
 }

@@ -183,6 +183,10 @@ type Request struct {
 	Arguments json.RawMessage `json:"arguments,omitempty"`
 	// Metadata is stamped on the request's usage rows.
 	Metadata map[string]string `json:"metadata,omitempty"`
+	// Mocks, of a request that opens its session in test mode, answer the
+	// session's tool calls in its providers' place. A request to a session that
+	// is open has none, or the same.
+	Mocks json.RawMessage `json:"mocks,omitempty"`
 }
 
 // Validate says what makes the request unfit for its kind, naming the field.

@@ -1,6 +1,8 @@
 package events
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 )
@@ -24,6 +26,10 @@ type SessionOpened struct {
 	Environment Environment `json:"environment"`
 	// Metadata is stamped on every usage row of the session.
 	Metadata map[string]string `json:"metadata,omitempty"`
+	// Mocks are the answers that the session's tools give, by server/tool or the
+	// name of a meta-tool: an object is given each time, the objects of a list
+	// one after the other. A session that has them reaches no provider.
+	Mocks json.RawMessage `json:"mocks,omitempty"`
 }
 
 // EventType implements [Event].
@@ -38,5 +44,22 @@ func (e *SessionOpened) Validate() error {
 	if e.Environment != EnvironmentLive && e.Environment != EnvironmentTest {
 		faults = append(faults, fmt.Errorf("environment is %q, want %q or %q", e.Environment, EnvironmentLive, EnvironmentTest))
 	}
+	if e.Mocks != nil {
+		faults = append(faults, e.validateMocks())
+	}
 	return errors.Join(faults...)
+}
+
+// validateMocks looks at what every reader relies on; the rest of their form is
+// the business of whoever takes them from a caller.
+func (e *SessionOpened) validateMocks() error {
+	switch {
+	case e.Environment == EnvironmentLive:
+		return errors.New("mocks are set though environment is live")
+	case len(e.Mocks) > MaxMocksBytes:
+		return fmt.Errorf("mocks has %d bytes, at most %d are allowed", len(e.Mocks), MaxMocksBytes)
+	case !bytes.HasPrefix(bytes.TrimSpace(e.Mocks), []byte("{")) || !json.Valid(e.Mocks):
+		return errors.New("mocks is no object")
+	}
+	return nil
 }

@@ -72,6 +72,8 @@ const (
 	// with room to spare. A larger one that the broker let through becomes a
 	// dead letter.
 	MaxRequestBytes = 192 << 10
+	// MaxMocksBytes is the largest JSON of a session's mocks.
+	MaxMocksBytes = 64 << 10
 	// MaxEventBytes is the largest data of an event.
 	MaxEventBytes = 256 << 10
 )

@@ -40,10 +40,23 @@ type ToolReturned struct {
 	Output string `json:"output,omitempty"`
 	// Error says, unless the status is ok, what the model and the caller may know.
 	Error *ToolFault `json:"error,omitempty"`
+	// Mock is set when the session's mocks answered, or would have: nothing was
+	// sent then.
+	Mock *MockAnswer `json:"mock,omitempty"`
 	// Key is the idempotency key that was sent, or would have been.
 	Key        string `json:"key,omitempty"`
 	Attempts   int    `json:"attempts"`
 	DurationMS int64  `json:"duration_ms"`
+}
+
+// MockAnswer says which of a session's mocks a tool call was answered from.
+type MockAnswer struct {
+	// Tool is its name there: server/tool, or that of a meta-tool.
+	Tool string `json:"tool"`
+	// Index is the answer's place, from 1, in the tool's list; no two calls of a
+	// session have the same one. It is left out where the tool has no list, or
+	// nothing in it any more.
+	Index int `json:"index,omitempty"`
 }
 
 // ToolFault is an error of a tool call, safe to show.
@@ -65,6 +78,11 @@ const (
 	FaultResultTooLarge     = "result_too_large"
 	FaultPanic              = "panic"
 	FaultLimit              = "limit_reached"
+	// The session's mocks have no answer: none for the tool, none any more, or
+	// they cannot be read.
+	FaultToolNotMocked  = "tool_not_mocked"
+	FaultMocksExhausted = "mocks_exhausted"
+	FaultMocksEngine    = "mocks_engine_error"
 )
 
 // EventType implements [Event].
@@ -87,6 +105,9 @@ func (e *ToolReturned) Validate() error {
 	}
 	if e.Iteration < 0 || e.Index < 0 {
 		faults = append(faults, errors.New("iteration or index is negative"))
+	}
+	if e.Mock != nil && (e.Mock.Index < 0 || e.Mock.Index > 0 && e.Status != ToolOK) {
+		faults = append(faults, fmt.Errorf("mock.index is %d though status is %q", e.Mock.Index, e.Status))
 	}
 	return errors.Join(faults...)
 }

@@ -35,6 +35,9 @@ const (
 	ReasonModelGarbage      = "model_garbage"
 	ReasonTooManyDeliveries = "too_many_deliveries"
 	ReasonLogUnreadable     = "log_unreadable"
+	ReasonMocksNotPermitted = "mocks_not_permitted"
+	ReasonMocksTooLarge     = "mocks_payload_too_large"
+	ReasonMocksInvalid      = "mocks_invalid"
 )
 
 // TurnCompleted ends a request.

@@ -36,7 +36,8 @@ type UsageRecorded struct {
 	Model   string    `json:"model,omitempty"`
 	// Outcome is the tool's status, or "ok" for a model reply.
 	Outcome string `json:"outcome"`
-	// Billable is false for what Feira refused to send.
+	// Billable is false for what was not sent: refused, or answered from the
+	// session's mocks.
 	Billable    bool        `json:"billable"`
 	Environment Environment `json:"environment"`
 	Quantities  []Quantity  `json:"quantities"`
