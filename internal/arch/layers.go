@@ -65,6 +65,7 @@ func layers() map[string]Layer {
 		"internal/usage":   LayerDomain,
 		"internal/outcome": LayerDomain,
 		"internal/access":  LayerDomain,
+		"internal/mock":    LayerDomain,
 
 		"internal/lifecycle": LayerBase,
 		"internal/config":    LayerBase,
