@@ -46,6 +46,7 @@ func fails(err error) func(context.Context) (agent.Reply, error) {
 // shop is a catalogue and provider of a few tools.
 type shop struct {
 	mu     sync.Mutex
+	own    string // a tool of Feira's own that there is
 	sent   []agent.Call
 	looked []agent.Call
 	call   func(context.Context, agent.Call) agent.Result
@@ -68,6 +69,8 @@ func (s *shop) Safety(_ context.Context, _ agent.Reach, _, tool string) (agent.S
 		return agent.SafetyKeyed, true
 	case "create_payment":
 		return agent.SafetyUnsafe, true
+	case s.own:
+		return agent.SafetyRead, true
 	default:
 		return "", false
 	}
@@ -106,12 +109,17 @@ func (p *pages) Turn() *session.Turn {
 	return turn
 }
 
-func (p *pages) Append(_ context.Context, event events.Event) error {
+func (p *pages) Append(ctx context.Context, event events.Event) error {
+	return p.Decide(ctx, func() events.Event { return event })
+}
+
+func (p *pages) Decide(_ context.Context, decide func() events.Event) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	event := decide()
 	if err := event.Validate(); err != nil {
 		return err
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	p.log = append(p.log, event)
 	return p.state.Apply(events.Record{
 		Sequence: p.state.Last + 1, Event: event,
@@ -136,12 +144,14 @@ func (p *pages) returned() []*events.ToolReturned {
 }
 
 type testBundle struct {
-	model   *replies
-	shop    *shop
-	pages   *pages
-	scope   agent.Scope
-	grace   time.Duration
-	request *events.TurnStarted
+	model *replies
+	shop  *shop
+	pages *pages
+	scope agent.Scope
+	grace time.Duration
+	// testMode is the operator's flag.
+	testMode bool
+	request  *events.TurnStarted
 }
 
 func setup(t *testing.T, list ...func(context.Context) (agent.Reply, error)) *testBundle {
@@ -159,7 +169,7 @@ func setup(t *testing.T, list ...func(context.Context) (agent.Reply, error)) *te
 
 func (b *testBundle) run(ctx context.Context, t *testing.T) (*events.TurnCompleted, error) {
 	t.Helper()
-	loop, err := agent.New(agent.Config{Model: b.model, Catalogue: b.shop, Provider: b.shop, Grace: b.grace})
+	loop, err := agent.New(agent.Config{Model: b.model, Catalogue: b.shop, Provider: b.shop, Grace: b.grace, TestMode: b.testMode})
 	require.NoError(t, err)
 	require.NoError(t, b.pages.Append(t.Context(), b.request))
 	return loop.Run(ctx, b.scope, b.pages)

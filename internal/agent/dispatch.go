@@ -28,13 +28,15 @@ func (l *Loop) dispatch(ctx, work context.Context, scope Scope, journal Journal,
 	defer release()
 	var group errgroup.Group
 	group.SetLimit(parallelCalls)
+	if l.testing(scope.State) {
+		group.SetLimit(1) // a list's answers are given in the order of the calls
+	}
 	for _, intent := range todo.intents {
 		group.Go(func() error {
 			if _, cancelled := isCancelled(work); cancelled && !todo.inDoubt {
 				return nil // it was not sent
 			}
-			returned := l.attempt(calls, scope, turn, intent, todo.inDoubt)
-			return journal.Append(ctx, returned)
+			return journal.Decide(ctx, l.attempt(calls, scope, turn, intent, todo.inDoubt))
 		})
 	}
 	if err := group.Wait(); err != nil {
@@ -43,20 +45,26 @@ func (l *Loop) dispatch(ctx, work context.Context, scope Scope, journal Journal,
 	return nil
 }
 
-func (l *Loop) attempt(ctx context.Context, scope Scope, turn *session.Turn, intent session.Intent, inDoubt bool) *events.ToolReturned {
+// attempt makes a tool call and returns its outcome, which for one that the
+// session's mocks answer is decided only as it is written down.
+func (l *Loop) attempt(ctx context.Context, scope Scope, turn *session.Turn, intent session.Intent, inDoubt bool) func() events.Event {
 	began := l.cfg.Now()
 	returned := &events.ToolReturned{Iteration: intent.Iteration, Index: intent.Index, CallID: intent.Call.ID, Name: clip(intent.Call.Name)}
+	settled := func() events.Event { return returned }
 	passage, fault := l.pass(ctx, scope, turn, intent)
 	if fault != nil {
 		returned.Status, returned.Error = events.ToolRefused, fault
 		returned.Server, returned.Tool, _ = SplitTool(returned.Name)
-		return returned
+		return settled
 	}
 	returned.Server, returned.Tool, returned.Key = passage.call.Server, passage.call.Tool, passage.call.Key
+	if passage.mock != "" {
+		return func() events.Event { return answered(scope.State, passage.mock, *returned) }
+	}
 	result := l.send(ctx, passage, inDoubt)
 	returned.Status, returned.Output, returned.Error, returned.Attempts = result.Status, result.Output, result.Fault, result.Attempts
 	returned.DurationMS = l.cfg.Now().Sub(began).Milliseconds()
-	return returned
+	return settled
 }
 
 // send makes the call, or finds out what became of one that an earlier worker,

@@ -25,6 +25,8 @@ const (
 	MaxReplyBytes = 160 << 10
 	// MaxReplyCalls is how many tool calls one reply may ask for.
 	MaxReplyCalls = 32
+	// maxToolName is the longest name of a tool within its server.
+	maxToolName = 256
 	// parallelCalls is how many tool calls of one reply are under way at once.
 	parallelCalls = 8
 	// historyTurns and historyBytes bound what a prompt tells of earlier turns.

@@ -20,6 +20,10 @@ type Journal interface {
 	// Append stores a fact of the turn and folds it in. It is safe for
 	// concurrent use, and fails when a newer owner has taken the turn over.
 	Append(ctx context.Context, event events.Event) error
+	// Decide is Append for a fact that depends on the session's others. At each
+	// try it calls decide, which may read the session's state and is to give one
+	// fact: what is stored was decided from all that stands before it in the log.
+	Decide(ctx context.Context, decide func() events.Event) error
 }
 
 // Config is what a loop is made of.
@@ -29,6 +33,9 @@ type Config struct {
 	Provider  Provider
 	// Now is the clock. Defaults to time.Now.
 	Now func() time.Time
+	// TestMode answers every tool call of environment test from the session's
+	// mocks, which a session may be without: nothing of it reaches a provider.
+	TestMode bool
 	// Grace is how long tool calls under way may go on after a stop. Defaults to 5 s.
 	Grace time.Duration
 	// OnDelta, when set, hears the model's text as it arrives. A text may come

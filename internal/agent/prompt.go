@@ -30,7 +30,7 @@ func (l *Loop) prompt(ctx context.Context, scope Scope, turn *session.Turn) Prom
 		Tenant:   scope.State.Tenant,
 		Session:  scope.State.ID,
 		Messages: appendTurn(messages, turn),
-		Tools:    l.cfg.Catalogue.Tools(ctx, scope.Reach()),
+		Tools:    l.cfg.Catalogue.Tools(ctx, l.reach(scope)),
 	}
 }
 

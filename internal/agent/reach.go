@@ -16,6 +16,9 @@ type Reach struct {
 	Environment events.Environment
 	// Servers are in the session's order.
 	Servers []string
+	// Mocked is set where mocks answer the session's calls: whoever is asked of
+	// its tools then asks nobody outside.
+	Mocked bool
 }
 
 // Reach is what the scope's session may use now. A server that the tenant has

@@ -14,32 +14,37 @@ import (
 type passage struct {
 	call   Call
 	safety Safety
+	// mock is the tool's name among the session's mocks where they answer the
+	// call, which is then not sent.
+	mock string
 }
 
 // pass holds a tool call against the walls of its session: the server must be
 // one that the session was opened with and that the tenant still has, the tool
 // must exist there, the arguments must be an object. What does not pass is
-// refused with a fault that the model can act on.
+// refused with a fault that the model can act on. Where mocks answer, a tool
+// exists that they name, and the catalogue, which may ask a server, is not asked.
 func (l *Loop) pass(ctx context.Context, scope Scope, turn *session.Turn, intent session.Intent) (passage, *events.ToolFault) {
-	server, tool, ok := SplitTool(intent.Call.Name)
-	if !ok {
-		return passage{}, &events.ToolFault{
-			Code:    events.FaultUnknownTool,
-			Message: fmt.Sprintf("tool %q is not of the form server__tool", clip(intent.Call.Name)),
-		}
+	server, tool, fault := splitCall(intent.Call.Name)
+	if fault != nil {
+		return passage{}, fault
 	}
-	state, reach := scope.State, scope.Reach()
+	state, reach := scope.State, l.reach(scope)
 	if !reach.Has(server) {
 		return passage{}, &events.ToolFault{
 			Code:    events.FaultServerNotInSession,
 			Message: fmt.Sprintf("server %q is not connected to this session; it has %s", clip(server), strings.Join(reach.Servers, ", ")),
 		}
 	}
-	safety, known := l.cfg.Catalogue.Safety(ctx, reach, server, tool)
-	if !known {
-		return passage{}, &events.ToolFault{
-			Code:    events.FaultUnknownTool,
-			Message: fmt.Sprintf("server %q has no tool %q", server, clip(tool)),
+	var safety Safety
+	mocked := l.mocked(state, server, tool)
+	if mocked == "" {
+		var known bool
+		if safety, known = l.cfg.Catalogue.Safety(ctx, reach, server, tool); !known {
+			return passage{}, &events.ToolFault{
+				Code:    events.FaultUnknownTool,
+				Message: fmt.Sprintf("server %q has no tool %q", server, clip(tool)),
+			}
 		}
 	}
 	arguments, err := canonical(intent.Call.Arguments)
@@ -48,6 +53,7 @@ func (l *Loop) pass(ctx context.Context, scope Scope, turn *session.Turn, intent
 	}
 	return passage{
 		safety: safety,
+		mock:   mocked,
 		call: Call{
 			Tenant: state.Tenant, Session: state.ID, Request: turn.Request, Environment: state.Environment,
 			Server: server, Tool: tool, Arguments: json.RawMessage(arguments),
@@ -55,6 +61,24 @@ func (l *Loop) pass(ctx context.Context, scope Scope, turn *session.Turn, intent
 			Reach: reach,
 		},
 	}, nil
+}
+
+// splitCall reads the name that a model calls a tool by, which it may have made up.
+func splitCall(name string) (server, tool string, fault *events.ToolFault) {
+	server, tool, ok := SplitTool(name)
+	if !ok {
+		return "", "", &events.ToolFault{
+			Code:    events.FaultUnknownTool,
+			Message: fmt.Sprintf("tool %q is not of the form server__tool", clip(name)),
+		}
+	}
+	if len(tool) > maxToolName {
+		return "", "", &events.ToolFault{
+			Code:    events.FaultUnknownTool,
+			Message: fmt.Sprintf("the name of tool %q has %d bytes, at most %d are allowed", clip(tool), len(tool), maxToolName),
+		}
+	}
+	return server, tool, nil
 }
 
 // clip shortens a text that a model made up, for use in a message.

@@ -7,6 +7,9 @@
 //	                 ▲  └─turn.started (take-over)┘
 //	                 model.replied, tool.returned add to it on the way
 //
+// A session with mocks counts by its log too: each tool.returned says which
+// answer of a list it was given, and the next one follows from those folded.
+//
 // It owns the fold, the ids that events get from their cause, and the form of
 // an append. It promises that folding is deterministic, that folding an event
 // again changes nothing, and that of two owners of a request only the later
@@ -21,6 +24,7 @@ import (
 	"time"
 
 	"github.com/feira-dev/feira/events"
+	"github.com/feira-dev/feira/internal/mock"
 )
 
 // State is what is known of a session after some of its log.
@@ -33,6 +37,8 @@ type State struct {
 	Servers     []string
 	Environment events.Environment
 	Metadata    map[string]string
+	// Mocks answer the session's tools; nil when it was opened without any.
+	Mocks *mock.Set
 
 	// Last is the sequence of the last event folded, 0 for none.
 	Last uint64
@@ -40,6 +46,8 @@ type State struct {
 	open    map[events.RequestID]*Turn
 	ended   map[events.RequestID]events.TurnStatus
 	history []*Turn
+	// answered is how many answers of a tool's list of mocks were given.
+	answered map[string]int
 }
 
 // New is the state of a session of which nothing is known.
@@ -48,6 +56,8 @@ func New(tenant events.TenantID, id ID) *State {
 		Tenant: tenant, ID: id,
 		open:  make(map[events.RequestID]*Turn),
 		ended: make(map[events.RequestID]events.TurnStatus),
+
+		answered: make(map[string]int),
 	}
 }
 
@@ -69,6 +79,10 @@ func (s *State) History() []*Turn { return s.history }
 
 // OpenTurns is how many requests are started and not ended.
 func (s *State) OpenTurns() int { return len(s.open) }
+
+// Answered is how many answers of a tool's list of mocks the session was given,
+// by the tool's name among the mocks.
+func (s *State) Answered(tool string) int { return s.answered[tool] }
 
 // Apply folds one event in. An event at or before Last is passed over, so a
 // tail may be folded again. A record without an event, of a type that this
@@ -100,6 +114,9 @@ func (s *State) fold(record events.Record) error {
 	case *events.SessionOpened:
 		s.Opened = true
 		s.Servers, s.Environment, s.Metadata = event.Servers, event.Environment, event.Metadata
+		if event.Mocks != nil {
+			s.Mocks = mock.Read(event.Mocks)
+		}
 	case *events.SessionClosed:
 		s.Closed = true
 	case *events.TurnStarted:
@@ -117,7 +134,12 @@ func (s *State) fold(record events.Record) error {
 		if !ok {
 			return ErrGap
 		}
-		return turn.toolReturned(event)
+		if err := turn.toolReturned(event); err != nil {
+			return err
+		}
+		if event.Mock != nil && event.Status == events.ToolOK {
+			s.answered[event.Mock.Tool] = max(s.answered[event.Mock.Tool], event.Mock.Index)
+		}
 	}
 	return nil
 }

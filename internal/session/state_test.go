@@ -43,7 +43,12 @@ func script(t *rapid.T) []events.Record {
 			},
 		})
 	}
-	write("", &events.SessionOpened{Servers: []string{"stripe", "asaas"}, Environment: events.EnvironmentTest})
+	opened := &events.SessionOpened{Servers: []string{"stripe", "asaas"}, Environment: events.EnvironmentTest}
+	if rapid.Bool().Draw(t, "mocks") {
+		opened.Mocks = json.RawMessage(`{"asaas/get_balance":[{}]}`)
+	}
+	answered := 0
+	write("", opened)
 	steps := rapid.IntRange(0, 40).Draw(t, "steps")
 	for range steps {
 		if len(requests) == 0 || rapid.IntRange(0, 4).Draw(t, "new") == 0 {
@@ -82,7 +87,12 @@ func script(t *rapid.T) []events.Record {
 				continue
 			}
 			i := rapid.IntRange(0, len(r.pending)-1).Draw(t, "index")
-			write(r.id, &events.ToolReturned{Iteration: r.replies, Index: r.pending[i], Status: events.ToolOK})
+			returned := &events.ToolReturned{Iteration: r.replies, Index: r.pending[i], Status: events.ToolOK}
+			if opened.Mocks != nil {
+				answered++
+				returned.Mock = &events.MockAnswer{Tool: "asaas/get_balance", Index: answered}
+			}
+			write(r.id, returned)
 			r.pending = append(r.pending[:i:i], r.pending[i+1:]...)
 		case "end":
 			r.ended = true
@@ -219,4 +229,30 @@ func TestEventIDsAreDistinct(t *testing.T) {
 			seen[record.ID] = true
 		}
 	})
+}
+
+// The count of a list's answers is that of the log, whatever else stands there.
+func TestAnswersOfMocksAreCounted(t *testing.T) {
+	t.Parallel()
+	log := []events.Event{
+		&events.SessionOpened{Servers: []string{"asaas"}, Environment: events.EnvironmentTest, Mocks: json.RawMessage(`{"asaas/get_payment":[{},{}]}`)},
+		&events.TurnStarted{Kind: events.KindTurn, Attempt: 1, Worker: "w1"},
+		&events.ModelReplied{Iteration: 1, ToolCalls: make([]events.ToolCall, 5)},
+		&events.ToolReturned{Iteration: 1, Index: 0, Status: events.ToolOK, Mock: &events.MockAnswer{Tool: "asaas/get_payment", Index: 1}},
+		&events.ToolReturned{Iteration: 1, Index: 1, Status: events.ToolOK, Mock: &events.MockAnswer{Tool: "asaas/create_payment"}},
+		&events.ToolReturned{Iteration: 1, Index: 2, Status: events.ToolOK, Mock: &events.MockAnswer{Tool: "asaas/get_payment", Index: 2}},
+		&events.ToolReturned{Iteration: 1, Index: 3, Status: events.ToolError, Error: &events.ToolFault{Code: events.FaultMocksExhausted}, Mock: &events.MockAnswer{Tool: "asaas/get_payment"}},
+		&events.ToolReturned{Iteration: 1, Index: 4, Status: events.ToolOK},
+	}
+	state := session.New("tenant_acme", "ses_1")
+	counts := []int{}
+	for n, event := range log {
+		record := events.Record{Sequence: uint64(n + 1), Event: event, Envelope: events.Envelope{Request: "req_1", Type: event.EventType()}}
+		require.NoError(t, state.Apply(record))
+		require.NoError(t, state.Apply(record), "folded again, it counts no further")
+		counts = append(counts, state.Answered("asaas/get_payment"))
+	}
+	require.Equal(t, []int{0, 0, 0, 1, 1, 2, 2, 2}, counts)
+	require.Zero(t, state.Answered("asaas/create_payment"))
+	require.Equal(t, `{"asaas/get_payment":[{},{}]}`, string(state.Mocks.Raw()))
 }

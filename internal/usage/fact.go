@@ -58,7 +58,7 @@ func fromTool(event *events.ToolReturned) *events.UsageRecorded {
 		Server:     clip(event.Server, MaxText),
 		Tool:       clip(event.Tool, MaxText),
 		Outcome:    string(event.Status),
-		Billable:   billable(event.Status),
+		Billable:   billable(event),
 		Quantities: []events.Quantity{{Unit: events.UnitCall, Amount: "1"}},
 		Attempts:   max(event.Attempts, 0),
 		DurationMS: max(event.DurationMS, 0),
@@ -81,9 +81,13 @@ func fromModel(event *events.ModelReplied) *events.UsageRecorded {
 }
 
 // billable holds for whatever may have reached a provider. An outcome that
-// nobody knows is billed, and the row says so.
-func billable(status events.ToolStatus) bool {
-	switch status {
+// nobody knows is billed, and the row says so. What the session's mocks answered
+// has reached nobody.
+func billable(event *events.ToolReturned) bool {
+	if event.Mock != nil {
+		return false
+	}
+	switch event.Status {
 	case events.ToolOK, events.ToolError, events.ToolUnknown:
 		return true
 	case events.ToolRefused:

@@ -72,6 +72,19 @@ func TestOnlyWhatWasRefusedIsFree(t *testing.T) {
 	}
 }
 
+// What mocks answered has reached nobody: it is counted, and costs nothing.
+func TestMockedCallsAreFree(t *testing.T) {
+	t.Parallel()
+	for _, status := range []events.ToolStatus{events.ToolOK, events.ToolError} {
+		event := toolReturned(status)
+		event.Mock = &events.MockAnswer{Tool: "asaas/create_payment"}
+		_, recorded, ok := usage.FromRecord(record(event), facts())
+		require.True(t, ok)
+		require.False(t, recorded.Billable, status)
+		require.Equal(t, []events.Quantity{{Unit: events.UnitCall, Amount: "1"}}, recorded.Quantities)
+	}
+}
+
 func TestModelReplyCountsItsTokens(t *testing.T) {
 	t.Parallel()
 	_, event, ok := usage.FromRecord(record(&events.ModelReplied{

@@ -91,7 +91,7 @@ func (e *Ender) write(ctx context.Context, message events.Message, end *events.T
 		}
 	}
 	pages := &journal{log: e.cfg.Log, now: e.cfg.Now, request: head.ID, trace: head.Trace, state: state}
-	switch err := pages.write(ctx, end); {
+	switch err := pages.write(ctx, func() events.Event { return end }); {
 	case errors.Is(err, outcome.ErrFenced):
 		return "", fmt.Errorf("ending request %s: %w", head.ID, session.ErrStarted)
 	case err != nil && !errors.Is(err, errEnded):

@@ -54,28 +54,28 @@ func (j *journal) Turn() *session.Turn {
 // Append implements agent.Journal. It fails with outcome.ErrFenced once
 // another worker has taken the request over, with errEnded once it has ended.
 func (j *journal) Append(ctx context.Context, event events.Event) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), appendTime)
-	defer cancel()
-	return j.write(ctx, event)
+	return j.Decide(ctx, func() events.Event { return event })
 }
 
-// write is Append for as long as ctx lasts: for what may as well be written by
+// Decide implements agent.Journal. The append carries the sequence up to which
+// decide has seen the log, and the broker refuses it where there is more: so
+// what is stored was decided from the whole of what stands before it, whoever
+// writes beside us.
+func (j *journal) Decide(ctx context.Context, decide func() events.Event) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), appendTime)
+	defer cancel()
+	return j.write(ctx, decide)
+}
+
+// write is Decide for as long as ctx lasts: for what may as well be written by
 // somebody else later.
-func (j *journal) write(ctx context.Context, event events.Event) error {
+func (j *journal) write(ctx context.Context, decide func() events.Event) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	record := events.Record{Event: event, Envelope: events.Envelope{
-		ID:      session.EventID(j.request, event),
-		Source:  events.SessionSource(j.state.Tenant, j.state.ID),
-		Type:    event.EventType(),
-		Time:    j.now().UTC(),
-		Tenant:  j.state.Tenant,
-		Session: j.state.ID,
-		Request: j.request,
-		Trace:   j.trace,
-	}}
+	at := j.now().UTC()
 	for j.halt == nil {
-		sequence, err := j.log.Append(ctx, session.Entry{Last: j.state.Last, Envelope: record.Envelope, Event: event})
+		record := j.record(decide(), at)
+		sequence, err := j.log.Append(ctx, session.Entry{Last: j.state.Last, Envelope: record.Envelope, Event: record.Event})
 		if err == nil {
 			record.Sequence = sequence
 			return j.state.Apply(record)
@@ -89,6 +89,19 @@ func (j *journal) write(ctx context.Context, event events.Event) error {
 		}
 	}
 	return j.halt
+}
+
+func (j *journal) record(event events.Event, at time.Time) events.Record {
+	return events.Record{Event: event, Envelope: events.Envelope{
+		ID:      session.EventID(j.request, event),
+		Source:  events.SessionSource(j.state.Tenant, j.state.ID),
+		Type:    event.EventType(),
+		Time:    at,
+		Tenant:  j.state.Tenant,
+		Session: j.state.ID,
+		Request: j.request,
+		Trace:   j.trace,
+	}}
 }
 
 // settle folds in the tail after an append that was refused or whose answer

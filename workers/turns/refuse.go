@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/feira-dev/feira/events"
+	"github.com/feira-dev/feira/internal/mock"
 	"github.com/feira-dev/feira/internal/session"
 )
 
@@ -17,6 +18,9 @@ const keptLetter = 128 << 10
 type refusal struct{ reason, detail string }
 
 func refusalOf(err error) refusal {
+	if why, ok := mock.As(err); ok {
+		return refusal{why.Code, detailOf(why.Error())}
+	}
 	if errors.Is(err, events.ErrTooLarge) {
 		return refusal{events.ReasonTooLarge, err.Error()}
 	}

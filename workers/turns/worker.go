@@ -12,6 +12,7 @@ import (
 
 	"github.com/feira-dev/feira/events"
 	"github.com/feira-dev/feira/internal/agent"
+	"github.com/feira-dev/feira/internal/mock"
 	"github.com/feira-dev/feira/internal/outcome"
 	"github.com/feira-dev/feira/internal/session"
 	"github.com/feira-dev/feira/internal/tenant"
@@ -30,6 +31,9 @@ type Config struct {
 	Tenants  Tenants
 	Loop     *agent.Loop
 	Logger   *slog.Logger
+	// TestMode admits requests that open their session with mocks. The loop is
+	// to have it too.
+	TestMode bool
 	// Now is the clock. Defaults to time.Now.
 	Now func() time.Time
 	// Trace begins a span under a W3C traceparent, which may be empty, and
@@ -157,6 +161,8 @@ func (w *Worker) serve(ctx context.Context, customer tenant.Tenant, o order) err
 		return w.serve(ctx, customer, o)
 	case errors.Is(err, events.ErrTooLarge):
 		return w.refuse(ctx, head, o.message, refusalOf(err))
+	case refusedMocks(err):
+		return w.refuse(ctx, head, o.message, refusalOf(err))
 	case errors.Is(err, errEnded):
 		return nil
 	default:
@@ -173,7 +179,7 @@ func (w *Worker) play(ctx context.Context, customer tenant.Tenant, pages *journa
 		Reason: events.ReasonSessionClosed, Detail: "session " + string(o.head.Session) + " is closed",
 	}
 	if !pages.state.Closed {
-		err := w.open(ctx, customer, pages)
+		err := w.open(ctx, customer, pages, o)
 		if err == nil {
 			err = w.start(ctx, pages, o)
 		}
@@ -196,16 +202,23 @@ func (w *Worker) play(ctx context.Context, customer tenant.Tenant, pages *journa
 }
 
 // open writes the session's first fact where there is none. Two requests may
-// race for it; the loser finds the session open.
-func (w *Worker) open(ctx context.Context, customer tenant.Tenant, pages *journal) error {
-	if pages.state.Opened {
-		return nil
-	}
-	err := pages.Append(ctx, &events.SessionOpened{
-		Servers: customer.Servers, Environment: customer.Environment, Metadata: stamp(customer),
-	})
+// race for it; the loser finds the session open, perhaps with other mocks than
+// its own.
+func (w *Worker) open(ctx context.Context, customer tenant.Tenant, pages *journal, o order) error {
+	mocks, err := w.mocks(customer, pages.state, o)
 	if err != nil {
-		return fmt.Errorf("opening session %s: %w", pages.state.ID, err)
+		return err
+	}
+	if !pages.state.Opened {
+		err := pages.Append(ctx, &events.SessionOpened{
+			Servers: customer.Servers, Environment: customer.Environment, Metadata: stamp(customer), Mocks: mocks.Raw(),
+		})
+		if err != nil {
+			return fmt.Errorf("opening session %s: %w", pages.state.ID, err)
+		}
+	}
+	if mocks != nil && !mocks.Equal(pages.state.Mocks) {
+		return mock.ErrSessionOpen
 	}
 	return nil
 }
