@@ -33,6 +33,8 @@ type testBundle struct {
 	model   func(ctx context.Context, prompt agent.Prompt) (agent.Reply, error)
 	call    func(ctx context.Context, call agent.Call) agent.Result
 	tenants map[events.TenantID]tenant.Tenant
+	// testMode is the operator's flag.
+	testMode bool
 
 	mu   sync.Mutex
 	sent []agent.Call
@@ -104,11 +106,11 @@ func (d directory) Lookup(_ context.Context, id tenant.ID) (tenant.Tenant, bool,
 }
 
 func (b *testBundle) worker(t require.TestingT, id string) *turns.Worker {
-	loop, err := agent.New(agent.Config{Model: b, Catalogue: b, Provider: b})
+	loop, err := agent.New(agent.Config{Model: b, Catalogue: b, Provider: b, TestMode: b.testMode})
 	require.NoError(t, err)
 	worker, err := turns.New(turns.Config{
 		ID: id, Requests: b.bus.Requests(), Log: b.log, Cemetery: b.bus.Dead(),
-		Tenants: directory{b}, Loop: loop, Logger: slog.New(slog.DiscardHandler),
+		Tenants: directory{b}, Loop: loop, Logger: slog.New(slog.DiscardHandler), TestMode: b.testMode,
 	})
 	require.NoError(t, err)
 	return worker
