@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -30,6 +31,7 @@ type testBundle struct {
 	env     []string
 	child   *testenv.Child // "feira dev", where there is one
 	url     string
+	asked   atomic.Int64 // requests that reached a provider's stand-in
 }
 
 // setupDev starts "feira dev".
@@ -47,7 +49,10 @@ func setup(t *testing.T) *testBundle {
 	for _, server := range sandbox.Servers() {
 		accounts[server] = []sandbox.Account{{Tenant: "tenant_acme"}, {Tenant: "tenant_loja"}}
 	}
-	world, err := sandbox.New(sandbox.Config{Accounts: accounts, ModelLatency: 20 * time.Millisecond})
+	b := &testBundle{dir: t.TempDir()}
+	world, err := sandbox.New(sandbox.Config{
+		Accounts: accounts, ModelLatency: 20 * time.Millisecond, Observe: func(sandbox.Exchange) { b.asked.Add(1) },
+	})
 	require.NoError(t, err)
 	require.NoError(t, world.Start(t.Context()))
 	t.Cleanup(func() { require.NoError(t, world.Stop(t.Context())) })
@@ -55,7 +60,7 @@ func setup(t *testing.T) *testBundle {
 	for _, server := range slices.Sorted(maps.Keys(world.BaseURLs())) {
 		urls = append(urls, server+"="+world.BaseURLs()[server])
 	}
-	b := &testBundle{sandbox: world, dir: t.TempDir()}
+	b.sandbox = world
 	b.env = []string{
 		"FEIRA_DATA_DIR=" + b.dir, "FEIRA_PROVIDER_URLS=" + strings.Join(urls, ";"),
 		"OPENAI_API_KEY=test-key-of-the-sandbox", "OPENAI_BASE_URL=" + world.ModelURL(), "FEIRA_MODEL=feira-offline",

@@ -44,6 +44,8 @@ func TestMistakesAreNamed(t *testing.T) {
 		"no credential":      {[]string{"credential", "set", "tenant_acme", "stripe"}, exitFailed, "standard input is empty"},
 		"no broker":          {[]string{"tenant", "list", "--nats-url", "nats://127.0.0.1:1"}, exitFailed, "127.0.0.1:1"},
 		"arguments no JSON":  {[]string{"send", "tenant_acme", "--tool", "stripe__retrieve_balance", "{"}, exitFailed, "not JSON"},
+		"mocks nowhere":      {[]string{"send", "tenant_acme", "hello", "--mocks", tenants + ".json"}, exitFailed, "reading the mocks"},
+		"mocks no JSON":      {[]string{"send", "tenant_acme", "hello", "--mocks", tenants}, exitFailed, "are not JSON"},
 		"nothing to send":    {[]string{"send", "tenant_acme"}, exitFailed, "message"},
 		"cancel what":        {[]string{"cancel", "tenant_acme"}, exitFailed, "name a session or a request"},
 		"cancel all but one": {[]string{"cancel", "tenant_acme", "--all", "--session", "s"}, exitFailed, "name a session or a request"},

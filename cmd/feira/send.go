@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"time"
 
 	"github.com/feira-dev/feira/events"
@@ -19,6 +20,7 @@ type sendCommand struct {
 	Session  events.SessionID `help:"Session to go on with; a new one when empty."`
 	ID       events.RequestID `help:"Request id; the same one again is not served twice."`
 	Tool     string           `help:"Call this tool, server__tool, instead of asking the agent."`
+	Mocks    string           `help:"File of answers that the session's tools are to give, as JSON; for a session that this request opens, in test mode." placeholder:"FILE" type:"path"`
 	Priority string           `help:"Among the tenant's own: interactive, normal or bulk." enum:"interactive,normal,bulk" default:"interactive"`
 	Expires  time.Duration    `help:"Do not start the request later than so long from now; never expires when 0."`
 	Detach   bool             `help:"Do not wait for the answer."`
@@ -69,14 +71,34 @@ func (c *sendCommand) request() (events.RequestParams, events.Request, error) {
 	if c.Expires > 0 {
 		params.Expires = time.Now().Add(c.Expires)
 	}
+	mocks, err := c.mocks()
+	if err != nil {
+		return params, events.Request{}, err
+	}
 	if c.Tool == "" {
-		return params, events.Request{Message: c.Text}, nil
+		return params, events.Request{Message: c.Text, Mocks: mocks}, nil
 	}
 	params.Kind = events.KindCall
 	if c.Text != "" && !json.Valid([]byte(c.Text)) {
 		return params, events.Request{}, errors.New("the tool's arguments are not JSON")
 	}
-	return params, events.Request{Tool: c.Tool, Arguments: json.RawMessage(c.Text)}, nil
+	return params, events.Request{Tool: c.Tool, Arguments: json.RawMessage(c.Text), Mocks: mocks}, nil
+}
+
+// mocks reads the file; whether what it says is fit is the worker's to judge,
+// as for any producer.
+func (c *sendCommand) mocks() (json.RawMessage, error) {
+	if c.Mocks == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(c.Mocks)
+	if err != nil {
+		return nil, fmt.Errorf("reading the mocks: %w", err)
+	}
+	if !json.Valid(text) {
+		return nil, fmt.Errorf("the mocks in %s are not JSON", c.Mocks)
+	}
+	return text, nil
 }
 
 // tailCommand is "feira tail".

@@ -72,7 +72,7 @@ func buildWorker(ctx context.Context, k *kit) (lifecycle.Part, error) {
 	}
 	worker, err := turns.New(turns.Config{
 		ID: id, Requests: broker.Requests(), Log: broker.Log(), Cemetery: broker.Dead(),
-		Tenants: directory{live: registry, truth: tenants}, Loop: loop, Logger: k.log, Now: k.now, Trace: tracing(k.telemetry),
+		Tenants: directory{live: registry, truth: tenants}, Loop: loop, Logger: k.log, Now: k.now, Trace: tracing(k.telemetry), TestMode: k.cfg.TestMode,
 	})
 	if err != nil {
 		return nil, err
@@ -108,7 +108,7 @@ func (k *kit) loop(ctx context.Context) (*agent.Loop, error) {
 	if err != nil {
 		return nil, err
 	}
-	return agent.New(agent.Config{Model: model, Catalogue: providers, Provider: accountable{providers}, Now: k.now})
+	return agent.New(agent.Config{Model: model, Catalogue: providers, Provider: accountable{providers}, Now: k.now, TestMode: k.cfg.TestMode})
 }
 
 func buildMeter(ctx context.Context, k *kit) (lifecycle.Part, error) {

@@ -42,6 +42,7 @@ type DemoParams struct {
 func RunDemo(ctx context.Context, cfg config.Config, tel *telemetry.Telemetry, params DemoParams) (report DemoReport, err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, demoTime, fmt.Errorf("the demo took longer than %s", demoTime))
 	defer cancel()
+	cfg.TestMode = false // it plays the providers, not mocks
 	cfg.DataDir, err = os.MkdirTemp("", "feira-demo-")
 	if err != nil {
 		return report, fmt.Errorf("making a folder for the demo: %w", err)

@@ -31,6 +31,9 @@ func Narrate(record events.Record) (step, detail string, took time.Duration) {
 		if event.Error != nil {
 			detail += ": " + event.Error.Code
 		}
+		if event.Mock != nil {
+			detail += " (mock)"
+		}
 		return "tool", detail, milliseconds(event.DurationMS)
 	case *events.TurnCompleted:
 		detail = string(event.Status) + ", " + strconv.Itoa(event.ToolCalls) + " tool calls"

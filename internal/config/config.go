@@ -4,7 +4,9 @@
 // names, environment variables, help and defaults. The tags are those of kong,
 // so that the command line embeds the structs as they are, and kong calls
 // Validate after parsing; nothing here knows kong. Every variable is FEIRA_*,
-// but for OPENAI_API_KEY and OPENAI_BASE_URL, which other tools know too.
+// but for OPENAI_API_KEY and OPENAI_BASE_URL, which other tools know too;
+// CODESPAR_TEST_MODE_ENABLED, which CodeSpar's own test suites set, is another
+// name of FEIRA_TEST_MODE.
 //
 // It promises that a [Config] which passes Validate is well formed, and that no
 // secret of it is printed, logged or marshalled. It does not read files or the
@@ -22,6 +24,10 @@ type Config struct {
 	// DataDir holds what a process keeps on disk: the embedded broker, the
 	// embedded ledger, the key file. Defaults to ".feira".
 	DataDir string `name:"data-dir" help:"Folder for the embedded broker, ledger and key file." env:"FEIRA_DATA_DIR" default:".feira" type:"path"`
+
+	// TestMode lets sessions of environment test be opened with mocks, and lets no
+	// tool call of such a session out: what no mock answers is refused.
+	TestMode bool `name:"test-mode" help:"Answer the tool calls of environment test from their session's mocks, and send none." env:"FEIRA_TEST_MODE,CODESPAR_TEST_MODE_ENABLED"`
 
 	NATS      NATS      `embed:"" prefix:"nats-" group:"Broker"`
 	Streams   Streams   `embed:"" prefix:"streams-" group:"Broker"`

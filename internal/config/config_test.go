@@ -54,13 +54,16 @@ func TestEverySettingHasHelpAndVariable(t *testing.T) {
 	t.Parallel()
 	seen := map[string]string{}
 	settings(reflect.ValueOf(config.Config{}), func(field reflect.StructField, _ reflect.Value) {
-		variable := field.Tag.Get("env")
+		variable, alias, _ := strings.Cut(field.Tag.Get("env"), ",")
 		require.NotEmpty(t, field.Tag.Get("help"), field.Name)
 		require.NotEmpty(t, field.Tag.Get("name"), field.Name)
 		require.Empty(t, seen[variable], "%s and %s share %s", field.Name, seen[variable], variable)
 		seen[variable] = field.Name
 		if variable != "OPENAI_API_KEY" && variable != "OPENAI_BASE_URL" {
 			require.True(t, strings.HasPrefix(variable, "FEIRA_"), variable)
+		}
+		if alias != "" {
+			require.Equal(t, "FEIRA_TEST_MODE CODESPAR_TEST_MODE_ENABLED", variable+" "+alias, "the one setting with a second name")
 		}
 	})
 	require.Contains(t, seen, "OPENAI_API_KEY")
@@ -72,6 +75,7 @@ func TestEnvironmentReachesEverySetting(t *testing.T) {
 	byType := map[reflect.Type]string{
 		reflect.TypeFor[string]():            "text",
 		reflect.TypeFor[config.Redacted]():   "secret",
+		reflect.TypeFor[bool]():              "true",
 		reflect.TypeFor[int]():               "3",
 		reflect.TypeFor[int64]():             "7",
 		reflect.TypeFor[time.Duration]():     "7s",
@@ -93,7 +97,7 @@ func TestEnvironmentReachesEverySetting(t *testing.T) {
 		"OPENAI_BASE_URL":           "http://127.0.0.1:4/v1",
 	}
 	settings(reflect.ValueOf(config.Config{}), func(field reflect.StructField, _ reflect.Value) {
-		variable := field.Tag.Get("env")
+		variable, _, _ := strings.Cut(field.Tag.Get("env"), ",")
 		if variable == "FEIRA_NATS_CREDENTIALS" {
 			return // excludes the user
 		}
@@ -106,6 +110,37 @@ func TestEnvironmentReachesEverySetting(t *testing.T) {
 	require.Equal(t, "secret", parsed.Model.Key.Reveal())
 	require.Equal(t, 7*time.Second, parsed.Worker.SoftStop)
 	require.Equal(t, "http://127.0.0.1:2", parsed.Provider.URLs["asaas"])
+}
+
+// Test mode is off unless somebody asks for it, by either name; ours counts
+// before CodeSpar's.
+func TestTestModeHasTwoNames(t *testing.T) {
+	for _, test := range []struct {
+		feira, codespar string
+		args            []string
+		want            bool
+	}{
+		{},
+		{feira: "true", want: true},
+		{feira: "1", want: true},
+		{codespar: "true", want: true},
+		{codespar: "TRUE", want: true},
+		{codespar: "1", want: true},
+		{codespar: "false"},
+		{codespar: "0"},
+		{feira: "false", codespar: "true"},
+		{args: []string{"--test-mode"}, want: true},
+	} {
+		t.Run(test.feira+test.codespar, func(t *testing.T) {
+			clearEnvironment(t)
+			for variable, value := range map[string]string{"FEIRA_TEST_MODE": test.feira, "CODESPAR_TEST_MODE_ENABLED": test.codespar} {
+				if value != "" {
+					t.Setenv(variable, value)
+				}
+			}
+			require.Equal(t, test.want, parse(t, test.args...).TestMode)
+		})
+	}
 }
 
 func TestFlagsAreNamedForTheirSection(t *testing.T) {
@@ -205,8 +240,9 @@ func TestCredentialsComeFromTheEnvironment(t *testing.T) {
 func clearEnvironment(t *testing.T) {
 	t.Helper()
 	settings(reflect.ValueOf(config.Config{}), func(field reflect.StructField, _ reflect.Value) {
-		variable := field.Tag.Get("env")
-		t.Setenv(variable, "")
-		require.NoError(t, os.Unsetenv(variable)) // Setenv above restores it
+		for variable := range strings.SplitSeq(field.Tag.Get("env"), ",") {
+			t.Setenv(variable, "")
+			require.NoError(t, os.Unsetenv(variable)) // Setenv above restores it
+		}
 	})
 }
