@@ -112,9 +112,10 @@ func isObject(value json.RawMessage) bool { return value[0] == '{' }
 // pointer is the JSON Pointer of a place within mocks.
 func pointer(tokens ...string) string {
 	escape := strings.NewReplacer("~", "~0", "/", "~1")
-	path := root
+	var path strings.Builder
+	path.WriteString(root)
 	for _, token := range tokens {
-		path += "/" + escape.Replace(token)
+		path.WriteString("/" + escape.Replace(token))
 	}
-	return path
+	return path.String()
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/stretchr/testify/require"
 
 	"github.com/feira-dev/feira/events"
@@ -38,7 +39,7 @@ func TestGoodMocks(t *testing.T) {
 	}
 	set, err := mock.Parse([]byte("\n {\"a\" : {\t\"b\": [ 1 , 2.0 ] } }"))
 	require.NoError(t, err)
-	require.Equal(t, `{"a":{"b":[1,2.0]}}`, string(set.Raw()))
+	require.Empty(t, cmp.Diff(`{"a":{"b":[1,2.0]}}`, string(set.Raw())))
 }
 
 // Each answer is compared byte for byte with the one that goes over HTTP.
@@ -91,7 +92,7 @@ func TestBadMocks(t *testing.T) {
 	_, err := mock.Parse([]byte(`{"asaas/create_payment":[1]}`))
 	told, failed := json.Marshal(err)
 	require.NoError(t, failed)
-	require.Equal(t, `{"code":"mocks_invalid","field":"/mocks/asaas~1create_payment/0","message":"the entry of the list is no JSON object"}`, string(told))
+	require.Empty(t, cmp.Diff(`{"code":"mocks_invalid","field":"/mocks/asaas~1create_payment/0","message":"the entry of the list is no JSON object"}`, string(told)))
 	require.EqualError(t, err, "/mocks/asaas~1create_payment/0: the entry of the list is no JSON object")
 }
 
@@ -121,7 +122,7 @@ func TestMocksAtTheSizeLimit(t *testing.T) {
 		}
 		told, failed := json.Marshal(err)
 		require.NoError(t, failed)
-		require.Equal(t, `{"code":"mocks_payload_too_large","message":"mocks has 65537 bytes of JSON, at most 65536 are allowed"}`, string(told))
+		require.Empty(t, cmp.Diff(`{"code":"mocks_payload_too_large","message":"mocks has 65537 bytes of JSON, at most 65536 are allowed"}`, string(told)))
 		require.EqualError(t, err, "mocks has 65537 bytes of JSON, at most 65536 are allowed")
 	}
 	_, err := mock.Parse([]byte(strings.Repeat(" ", events.MaxMocksBytes) + sized(events.MaxMocksBytes)))
@@ -166,7 +167,7 @@ func TestGateOrder(t *testing.T) {
 	require.ErrorIs(t, err, mock.ErrLive)
 	told, err := json.Marshal(mock.ErrTestModeOff)
 	require.NoError(t, err)
-	require.Equal(t, `{"code":"mocks_not_permitted","message":"mocks are not permitted in this deployment; set FEIRA_TEST_MODE=true to enable them"}`, string(told))
+	require.Empty(t, cmp.Diff(`{"code":"mocks_not_permitted","message":"mocks are not permitted in this deployment; set FEIRA_TEST_MODE=true to enable them"}`, string(told)))
 }
 
 func TestErrorsAreTold(t *testing.T) {

@@ -169,13 +169,13 @@ func TestAListIsGivenOnceOnBadLines(t *testing.T) {
 		for rival := range rapid.IntRange(1, 3).Draw(rt, "rivals") {
 			w := worker("w" + strconv.Itoa(rival))
 			for _, run := range runs {
-				handling.Go(func() { _ = w.Handle(context.Background(), run, 2) }) // what a rival does not end, the last one does
+				handling.Go(func() { _ = w.Handle(t.Context(), run, 2) }) // what a rival does not end, the last one does
 			}
 		}
 		handling.Wait()
 		last := worker("last")
 		for _, run := range runs {
-			require.NoError(rt, last.Handle(context.Background(), run, 3))
+			require.NoError(rt, last.Handle(t.Context(), run, 3))
 		}
 		records := b.records(rt, runs[0])
 		given, exhausted := answers(rt, records)
