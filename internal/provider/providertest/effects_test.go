@@ -271,6 +271,11 @@ func (d *diary) Append(_ context.Context, event events.Event) error {
 	return d.write(event)
 }
 
+// Decide implements [agent.Journal].
+func (d *diary) Decide(ctx context.Context, decide func() events.Event) error {
+	return d.Append(ctx, decide())
+}
+
 func (d *diary) write(event events.Event) error {
 	if err := event.Validate(); err != nil {
 		return err
