@@ -77,6 +77,11 @@ func channels() []channel {
 			messages:    []string{"control"},
 		},
 		{
+			name: "delta", address: events.DeltaSubject(tenant, session), action: "send",
+			description: "Text of a session's model as it arrives: a preview, some of which may be missing.",
+			messages:    []string{"model_delta"},
+		},
+		{
 			name: "done", address: "feira.done." + string(tenant) + ".{sequence}.{outcome}", action: "send",
 			description: "Hints that the run of a request has left its stream, served or released. They have no body.",
 		},
@@ -187,7 +192,7 @@ func messageNodes() yaml.MapSlice {
 			{Key: "headers", Value: ref("./headers/run.schema.json")},
 		}},
 	)
-	for _, name := range []string{"control", "queue_asked", "queue_told", "worker_announced"} {
+	for _, name := range []string{"control", "model_delta", "queue_asked", "queue_told", "worker_announced"} {
 		nodes = append(nodes, yaml.MapItem{Key: name, Value: yaml.MapSlice{
 			{Key: "name", Value: name},
 			{Key: "payload", Value: ref("./messages/" + name + ".schema.json")},

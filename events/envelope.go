@@ -62,6 +62,10 @@ type Record struct {
 	Envelope
 	Event    Event
 	Sequence uint64 // in the stream
+	// Previous is the sequence of the session's event before this one, 0 for
+	// the first. The feed alone tells it, so that a gap shows; it is 0 in what is
+	// read from the log.
+	Previous uint64
 }
 
 // Encode lays an event out for the wire. It refuses one that is invalid

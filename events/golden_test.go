@@ -138,6 +138,9 @@ func TestExamplesOfMessagesRoundTrip(t *testing.T) {
 	for _, example := range found["control"] {
 		requireHint(t, example, &events.Control{})
 	}
+	for _, example := range found["model_delta"] {
+		requireHint(t, example, &events.ModelDelta{})
+	}
 	for _, example := range found["worker_announced"] {
 		requireHint(t, example, &events.WorkerAnnounced{})
 	}

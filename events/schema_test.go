@@ -25,6 +25,7 @@ func messages() map[string]any {
 		"request":          events.Request{},
 		"worker_announced": events.WorkerAnnounced{},
 		"control":          events.Control{},
+		"model_delta":      events.ModelDelta{},
 		"queue_asked":      events.QueueAsked{},
 		"queue_told":       events.QueueTold{},
 	}

@@ -173,6 +173,12 @@ func ControlSubject(tenant TenantID, session SessionID) string {
 	return root + ".control." + string(tenant) + "." + string(session)
 }
 
+// DeltaSubject carries the model's text in a session as it arrives (core NATS).
+// Workers alone publish there; a tenant's own credentials may not.
+func DeltaSubject(tenant TenantID, session SessionID) string {
+	return root + ".delta." + string(tenant) + "." + string(session)
+}
+
 // RunKey is the place of a run: one per session for turns, one per request for
 // calls, which take no session turn.
 type RunKey string

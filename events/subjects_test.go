@@ -31,6 +31,7 @@ func TestSubjectsArePinned(t *testing.T) {
 		events.AuditSubject("acme") + " " + events.StreamAudit:  "feira.audit.acme AUDIT",
 		events.WorkerSubject("w1"):                              "feira.workers.w1",
 		events.ControlSubject("acme", "s1"):                     "feira.control.acme.s1",
+		events.DeltaSubject("acme", "s1"):                       "feira.delta.acme.s1",
 		events.SubjectAskQueue:                                  "feira.ask.queue",
 		strings.Join(events.Streams(), " "):                     "REQUESTS RUNS SESSIONS USAGE WEBHOOKS DEAD",
 		events.FeedSource + " " + events.FeedTarget:             "feira.sessions.*.* feira.feed.{{wildcard(1)}}.{{wildcard(2)}}",

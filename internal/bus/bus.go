@@ -22,9 +22,10 @@ type Bus struct {
 	js       jetstream.JetStream
 	closed   chan struct{} // closed with the connection
 	exchange *exchange
+	ear      *ear
 	grants   *grants
 	usage    jetstream.JetStream
-	keeping  sync.WaitGroup // of the exchange
+	keeping  sync.WaitGroup // of the exchange and the ear
 }
 
 // Connect returns when the connection stands; a broker that is not there yet
@@ -63,6 +64,8 @@ func (b *Bus) Close() {
 func (b *Bus) open() error {
 	b.exchange.open(b.nc)
 	b.keeping.Go(func() { b.exchange.keep(b.closed) })
+	b.ear = newEar(b)
+	b.keeping.Go(func() { b.ear.listen(b.closed) })
 	var err error
 	if b.js, err = jetstream.New(b.nc, jetstream.WithDefaultTimeout(b.config.Timeout)); err != nil {
 		return fmt.Errorf("opening JetStream: %w", err)

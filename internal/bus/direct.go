@@ -36,8 +36,9 @@ const (
 
 // directQuery asks for the next messages from a sequence on.
 type directQuery struct {
-	Sequence uint64 `json:"seq"`
+	Sequence uint64 `json:"seq,omitempty"`
 	Subject  string `json:"next_by_subj,omitempty"`
+	Last     string `json:"last_by_subj,omitempty"`
 	Batch    int    `json:"batch,omitempty"`
 	MaxBytes int    `json:"max_bytes,omitempty"`
 }
@@ -121,7 +122,12 @@ func (b *Bus) page(ctx context.Context, stream string, query directQuery, visit 
 // direct reads one message from whichever replica answers; false when that
 // replica does not have it.
 func (b *Bus) direct(ctx context.Context, stream string, sequence uint64) (events.Message, bool, error) {
-	msg, err := b.exchange.ask(ctx, &nats.Msg{Subject: apiDirectGet + stream, Data: bySequence(sequence)})
+	return b.fetch(ctx, &nats.Msg{Subject: apiDirectGet + stream, Data: bySequence(sequence)})
+}
+
+// fetch asks for one message by a direct get.
+func (b *Bus) fetch(ctx context.Context, question *nats.Msg) (events.Message, bool, error) {
+	msg, err := b.exchange.ask(ctx, question)
 	if err != nil {
 		return events.Message{}, false, err
 	}

@@ -37,6 +37,26 @@ func (h *Hints) Control(tenant events.TenantID, session events.SessionID, order 
 	return h.tell(events.ControlSubject(tenant, session), order)
 }
 
+// Delta tells who listens of a piece of the model's text. While the connection
+// is lost it is dropped: what can be lost is not to wait before what cannot.
+func (h *Hints) Delta(tenant events.TenantID, session events.SessionID, delta events.ModelDelta) error {
+	if !h.bus.nc.IsConnected() {
+		return nil
+	}
+	return h.tell(events.DeltaSubject(tenant, session), delta)
+}
+
+// WatchDeltas hears the model's text in a session until ctx ends. It is active
+// when it returns; hear must not block, as with [Feed.Subscribe], and what the
+// worker told before an event of the session is mostly heard before it.
+func (h *Hints) WatchDeltas(ctx context.Context, tenant events.TenantID, session events.SessionID, hear func(events.ModelDelta)) error {
+	return h.bus.ear.subscribe(ctx, events.DeltaSubject(tenant, session), func(msg *nats.Msg) {
+		if delta, ok := heard[events.ModelDelta](ctx, h.bus, msg); ok {
+			hear(delta)
+		}
+	})
+}
+
 // WatchWorkers hears announcements until ctx ends. It is active when it
 // returns; hear is called from one goroutine at a time, as with all watches.
 func (h *Hints) WatchWorkers(ctx context.Context, hear func(events.WorkerAnnounced)) error {
@@ -104,17 +124,23 @@ func (b *Bus) subscribe(ctx context.Context, subject string, hear nats.MsgHandle
 	if err != nil {
 		return fmt.Errorf("subscribing to %s: %w", subject, err)
 	}
+	return b.establish(ctx, sub, func() { _ = sub.Unsubscribe() })
+}
+
+// establish waits for the broker's word on a new subscription, and has it ended
+// when ctx ends or the broker refuses it.
+func (b *Bus) establish(ctx context.Context, sub *nats.Subscription, end func()) error {
 	bounded, cancel := b.bounded(ctx)
 	defer cancel()
 	if err := b.nc.FlushWithContext(bounded); err != nil {
-		_ = sub.Unsubscribe()
-		return fmt.Errorf("subscribing to %s: %w", subject, err)
+		end()
+		return fmt.Errorf("subscribing to %s: %w", sub.Subject, err)
 	}
 	// The broker reports a refusal before it answers the flush.
-	if kind, denied, ok := parseDenial(b.nc.LastError()); ok && denied == subject {
-		_ = sub.Unsubscribe()
+	if kind, denied, ok := parseDenial(b.nc.LastError()); ok && denied == sub.Subject {
+		end()
 		return forbidden(kind, denied)
 	}
-	context.AfterFunc(ctx, func() { _ = sub.Unsubscribe() })
+	context.AfterFunc(ctx, end)
 	return nil
 }

@@ -41,6 +41,21 @@ func TestHintsAreHeardFromTheMomentOfTheWatch(t *testing.T) {
 	require.NoError(t, hints.Control(acme, "s1", order))
 	require.Empty(t, cmp.Diff(ordered{acme, "s1", order}, receive(t, orders, "an order")))
 
+	type told struct {
+		Tenant  events.TenantID
+		Session events.SessionID
+		Delta   events.ModelDelta
+	}
+	deltas := make(chan told, 2)
+	require.NoError(t, hints.WatchDeltas(ctx, acme, "s1", func(d events.ModelDelta) { deltas <- told{acme, "s1", d} }))
+	delta := events.ModelDelta{Request: "r1", Iteration: 2, Text: "good "}
+	require.NoError(t, b.nc.Publish(events.DeltaSubject(acme, "s1"), []byte("{")))
+	require.NoError(t, b.nc.Flush())
+	require.NoError(t, hints.Delta(globex, "s1", delta))
+	require.NoError(t, hints.Delta(acme, "s2", delta))
+	require.NoError(t, hints.Delta(acme, "s1", delta))
+	require.Empty(t, cmp.Diff(told{acme, "s1", delta}, receive(t, deltas, "a delta")), "nothing of another tenant or session is heard")
+
 	cancel()
 	require.Eventually(t, func() bool {
 		require.NoError(t, hints.Announce(want))
