@@ -36,7 +36,7 @@ func TestManyReadersOfManySessions(t *testing.T) {
 		for r := range readers {
 			reading := &reading{hub: hub, id: w.id, want: records, leave: 1 + r, written: written, now: r%2 == 0}
 			all.Go(func() error {
-				err := reading.begin(t, nil)
+				err := reading.begin(within(t), nil)
 				begun.Done()
 				if err != nil {
 					return fmt.Errorf("reader %d of %s: %w", r, w.id, err)
@@ -120,7 +120,7 @@ func memory() uint64 {
 }
 
 // TestTenThousandWait is not parallel, because it measures memory.
-func TestTenThousandWait(t *testing.T) { //nolint:paralleltest // see above
+func TestTenThousandWait(t *testing.T) {
 	const n, most = 10_000, 16 << 10 // the race detector takes more than the half of it
 	b := setup(t)
 	var heard atomic.Int64

@@ -47,7 +47,7 @@ func TestWhateverTheFeedDoes(t *testing.T) {
 				leave: rapid.IntRange(0, 30).Draw(rt, fmt.Sprint("leave", i)), lazy: rapid.Bool().Draw(rt, fmt.Sprint("lazy", i)),
 			}
 			r.skipped = rapid.IntRange(0, before).Draw(rt, fmt.Sprint("skipped", i))
-			require.NoError(rt, r.begin(t, w.all))
+			require.NoError(rt, r.begin(within(t), w.all))
 			readings = append(readings, r)
 			readers.Go(func() error { return r.run(within(t)) })
 		}
@@ -77,7 +77,7 @@ type reading struct {
 	got    []uint64
 }
 
-func (r *reading) begin(t *testing.T, log []uint64) error {
+func (r *reading) begin(ctx context.Context, log []uint64) error {
 	from := waits.Beginning()
 	switch {
 	case r.now, r.skipped > 0 && r.skipped == len(log):
@@ -86,7 +86,7 @@ func (r *reading) begin(t *testing.T, log []uint64) error {
 		from = waits.Behind(log[r.skipped-1])
 	}
 	var err error
-	r.reader, err = r.hub.Follow(within(t), waits.FollowParams{Tenant: acme, Session: r.id, From: from})
+	r.reader, err = r.hub.Follow(ctx, waits.FollowParams{Tenant: acme, Session: r.id, From: from})
 	return err
 }
 
