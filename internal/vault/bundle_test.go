@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"maps"
 	"slices"
@@ -35,6 +36,8 @@ type memory struct {
 	// writes are how many may still be made before the process dies; 0 is no end.
 	writes int
 	dead   bool
+	// lose makes the next save that is made say that it was not.
+	lose bool
 }
 
 var errDead = errors.New("the process was killed")
@@ -95,6 +98,10 @@ func (m *memory) Save(_ context.Context, key string, value []byte, revision uint
 	}
 	m.revision++
 	m.entries[key] = entry{value: bytes.Clone(value), revision: m.revision}
+	if m.lose {
+		m.lose = false
+		return errDead
+	}
 	return nil
 }
 
@@ -282,4 +289,16 @@ func (m *memoryLog) text() string {
 		all.Write(bytes.Join(batches, nil))
 	}
 	return all.String()
+}
+
+// old is a record of the first form.
+func old(t *testing.T, keys tenantKeys, fields string) []byte {
+	t.Helper()
+	draft := record{Format: plainless, Version: 3, UpdatedAt: time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC), Fields: []string{"key"}}
+	var err error
+	draft.Ciphertext, err = keys.Encrypt([]byte(fields), []byte("v1|acme|stripe|test|3|1767323045000000006|key"))
+	require.NoError(t, err)
+	value, err := json.Marshal(draft)
+	require.NoError(t, err)
+	return value
 }

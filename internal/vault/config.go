@@ -29,6 +29,11 @@ type Config struct {
 	Store Store
 	// Audit keeps the record of every decryption. Required.
 	Audit AuditLog
+	// Plain are names of fields, of any server, that are no secret, as the end of
+	// a token. Their values, of 64 bytes at most, can be read by whoever reads the
+	// store, and by [Vault.List]; they are authenticated like all that is said of
+	// a credential. Defaults to none.
+	Plain []string
 	// Actor names this process in the records. Defaults to "feira".
 	Actor string
 	// CacheFor is how long a tenant's keyset is kept in memory, so that the KEK

@@ -11,6 +11,7 @@ import (
 // Credential is what a tenant was given for one server in one environment.
 type Credential struct {
 	fields map[string]Secret
+	stamp  stamp
 }
 
 // Reveal tells a field's value; false when the credential has no such field.
@@ -22,7 +23,7 @@ func (c Credential) Reveal(field string) (string, bool) {
 // Fields are the names of the fields, sorted.
 func (c Credential) Fields() []string { return slices.Sorted(maps.Keys(c.fields)) }
 
-// Entry is what may be shown of a stored credential: everything but its values.
+// Entry is what may be shown of a stored credential: everything but its secrets.
 type Entry struct {
 	Server      string             `json:"server"`
 	Environment events.Environment `json:"environment"`
@@ -30,4 +31,6 @@ type Entry struct {
 	// Version counts the writes since the credential was first put, from 1.
 	Version   uint64    `json:"version"`
 	UpdatedAt time.Time `json:"updated_at"`
+	// Plain are the values of those fields that are no secret; see [Config].
+	Plain map[string]string `json:"plain,omitempty"`
 }

@@ -11,6 +11,9 @@ var (
 	// for another tenant, server or environment, under another KEK, or was
 	// tampered with.
 	ErrSealed = errors.New("sealed: cannot be decrypted")
+	// ErrReplaced occurs when a credential is to take the place of one that is
+	// not there any more.
+	ErrReplaced = errors.New("credential was replaced meanwhile")
 	// ErrInvalid occurs when a name or a field is not fit to be stored; the text
 	// names it, never a value.
 	ErrInvalid = errors.New("invalid credential")

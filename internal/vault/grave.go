@@ -13,6 +13,8 @@ import (
 const (
 	gravePrefix  = "_shred."
 	rewrapPrefix = "_rewrap."
+	// A mark stands from before a shredding begins until after it is over.
+	markPrefix = "_shredding."
 )
 
 func graveKey(tenant events.TenantID) string { return gravePrefix + string(tenant) }

@@ -23,9 +23,24 @@ type place struct {
 	env    events.Environment
 }
 
-func newPlace(tenant events.TenantID, server string, env events.Environment) (place, error) {
+// Operator owns, among the tenants, what belongs to none of them: the
+// operator's own registrations with providers. No tenant can have this name.
+const Operator events.TenantID = "_operator"
+
+// checkOwner refuses what is neither a tenant nor [Operator].
+func checkOwner(tenant events.TenantID) error {
+	if tenant == Operator {
+		return nil
+	}
 	if _, err := events.ParseTenantID(string(tenant)); err != nil {
-		return place{}, fmt.Errorf("%w: %w", ErrInvalid, err)
+		return fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
+	return nil
+}
+
+func newPlace(tenant events.TenantID, server string, env events.Environment) (place, error) {
+	if err := checkOwner(tenant); err != nil {
+		return place{}, err
 	}
 	if !isToken(server, maxServer) {
 		return place{}, fmt.Errorf("%w: server has to be 1 to %d lower-case letters, digits, \"_\" or \"-\"", ErrInvalid, maxServer)

@@ -165,7 +165,7 @@ func (v *Vault) rewrap(ctx context.Context, at place, keys tenantKeys) (bool, er
 		if err := v.witness(ctx, tried, err); err != nil {
 			return false, err
 		}
-		if value, err = seal(keys, at, sealed, opened.fields); err != nil {
+		if value, err = v.seal(keys, at, sealed, opened.fields); err != nil {
 			return false, err
 		}
 		if saved, err := v.save(ctx, at, value, revision); saved || err != nil {

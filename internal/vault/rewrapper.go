@@ -21,7 +21,8 @@ type RewrapperConfig struct {
 	Logger *slog.Logger
 }
 
-// Rewrapper finishes, in the background, rotations that were begun anywhere.
+// Rewrapper finishes, in the background, rotations and shreddings that were
+// begun anywhere.
 // Any number may run beside each other.
 type Rewrapper struct {
 	*lifecycle.Runner
@@ -56,6 +57,7 @@ func (r *Rewrapper) run(fetch, _ context.Context, ready func()) error {
 	defer pause.Stop()
 	for {
 		r.look(fetch)
+		r.resume(fetch)
 		select {
 		case <-pause.C:
 		case <-fetch.Done():

@@ -24,8 +24,8 @@ import (
 // leaves every credential readable and the mark in place, by which Rewrap goes
 // on. It is [ErrNoCredential] for a tenant that has no keyset.
 func (v *Vault) Rotate(ctx context.Context, tenant events.TenantID) (Progress, error) {
-	if _, err := events.ParseTenantID(string(tenant)); err != nil {
-		return Progress{}, fmt.Errorf("%w: %w", ErrInvalid, err)
+	if err := checkOwner(tenant); err != nil {
+		return Progress{}, err
 	}
 	if _, err := v.keys.load(ctx, tenant); err != nil {
 		return Progress{}, err
@@ -42,8 +42,8 @@ func (v *Vault) Rotate(ctx context.Context, tenant events.TenantID) (Progress, e
 // Rekey puts a tenant's keyset under another of the vault's KEKs, in one
 // compare-and-set. What is there already stays as it is.
 func (v *Vault) Rekey(ctx context.Context, tenant events.TenantID, kek string) (Progress, error) {
-	if _, err := events.ParseTenantID(string(tenant)); err != nil {
-		return Progress{}, fmt.Errorf("%w: %w", ErrInvalid, err)
+	if err := checkOwner(tenant); err != nil {
+		return Progress{}, err
 	}
 	if !v.keys.keks.holds(kek) {
 		return Progress{}, fmt.Errorf("%w: %s", ErrUnknownKEK, kek)

@@ -10,16 +10,27 @@ import (
 
 // Shred makes all credentials of a tenant unreadable for good: it destroys the
 // keyset that sealed them, then the ciphertexts, and says how many. From its
-// first step on nothing of the tenant opens; when it fails, do it again.
+// first step on nothing of the tenant opens. When it fails, do it again; a
+// [Rewrapper] does so too, a minute later.
 //
 // A keyset that is put back from a copy of the store opens nothing, as long as
 // the grave is there. A copy of the whole store, put in place of it, opens for
 // whoever has the KEK: destroy the KEK too, once the other tenants' keysets are
 // under a newer one.
 func (v *Vault) Shred(ctx context.Context, tenant events.TenantID) (destroyed int, err error) {
-	if _, err := events.ParseTenantID(string(tenant)); err != nil {
-		return 0, fmt.Errorf("%w: %w", ErrInvalid, err)
+	if err := checkOwner(tenant); err != nil {
+		return 0, err
 	}
+	ctx, cancel := context.WithTimeout(ctx, shredPatience)
+	defer cancel()
+	if _, err := v.claimShred(ctx, tenant, 0); err != nil {
+		return 0, err
+	}
+	return v.shred(ctx, tenant)
+}
+
+// shred does all of it, or what is left of it.
+func (v *Vault) shred(ctx context.Context, tenant events.TenantID) (destroyed int, err error) {
 	if err := v.bury(ctx, tenant, true); err != nil {
 		return 0, err
 	}
@@ -52,7 +63,10 @@ func (v *Vault) Shred(ctx context.Context, tenant events.TenantID) (destroyed in
 	if err != nil {
 		return destroyed, err
 	}
-	return destroyed, v.bury(ctx, tenant, false)
+	if err := v.bury(ctx, tenant, false); err != nil {
+		return destroyed, err
+	}
+	return destroyed, v.unmarkShred(ctx, tenant)
 }
 
 // bury writes that a shredding has begun, or is over. One that begins on top of

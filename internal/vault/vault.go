@@ -22,6 +22,7 @@ type Vault struct {
 	now   func() time.Time
 	actor string
 	grace time.Duration
+	plain []string
 }
 
 // New makes a vault; it touches neither KEK nor store.
@@ -39,7 +40,7 @@ func New(config Config) (*Vault, error) {
 		return nil, fmt.Errorf("making audit cache: %w", err)
 	}
 	return &Vault{
-		store: config.Store, now: config.Now, actor: config.Actor, grace: config.Grace,
+		store: config.Store, now: config.Now, actor: config.Actor, grace: config.Grace, plain: slices.Clone(config.Plain),
 		audit: &auditor{log: config.Audit, patience: config.AuditPatience, ends: ends, waiting: map[events.TenantID][]waiter{}},
 		keys: &keysets{
 			keks: append(ring{config.KEK}, config.OtherKEKs...), store: config.Store, now: config.Now,
@@ -88,7 +89,7 @@ func (v *Vault) put(ctx context.Context, at place, keys tenantKeys, fields map[s
 	if err != nil {
 		return false, err
 	}
-	value, err := seal(keys, at, record{Version: previous.Version + 1, UpdatedAt: v.now().UTC()}, fields)
+	value, err := v.seal(keys, at, record{Version: previous.Version + 1, UpdatedAt: v.later(previous.UpdatedAt)}, fields)
 	if err != nil {
 		return false, err
 	}
@@ -232,24 +233,20 @@ func (v *Vault) List(ctx context.Context, tenant events.TenantID) ([]Entry, erro
 	}
 	entries := make([]Entry, 0, len(places))
 	for _, at := range places {
-		read, revision, err := v.current(ctx, at)
+		entry, found, err := v.entry(ctx, at)
 		if err != nil {
 			return nil, err
 		}
-		if revision == 0 {
-			continue // deleted since
+		if found { // not deleted since
+			entries = append(entries, entry)
 		}
-		entries = append(entries, Entry{
-			Server: at.server, Environment: at.env,
-			Fields: read.Fields, Version: read.Version, UpdatedAt: read.UpdatedAt,
-		})
 	}
 	return entries, nil
 }
 
 func (v *Vault) places(ctx context.Context, tenant events.TenantID) ([]place, error) {
-	if _, err := events.ParseTenantID(string(tenant)); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
+	if err := checkOwner(tenant); err != nil {
+		return nil, err
 	}
 	keys, err := v.store.List(ctx, credentialPrefix(tenant))
 	if err != nil {
