@@ -17,12 +17,16 @@ import (
 type account struct {
 	client *Client
 	server *server
+	env    events.Environment
 	base   string
 	// origins are all that requests may go to.
 	origins map[string]bool
 	// fields are the credential in clear, read by the RoundTripper.
 	fields map[string]string
-	// credential is where they are from.
+	// lent are fields of the operator's application, which the credential lacks.
+	// They are never stored with it.
+	lent map[string]string
+	// credential is where the fields are from.
 	credential Credential
 	scrubber   *scrubber
 	tokenKey   string
@@ -35,7 +39,7 @@ type account struct {
 // why not.
 func (c *Client) account(ctx context.Context, on *server, call agent.Call) (*account, *events.ToolFault) {
 	opened, fault := c.open(ctx, on, call)
-	if fault != nil || !opened.due() {
+	if fault != nil || !opened.due(ctx) {
 		return opened, fault
 	}
 	return c.renewed(ctx, opened, call)
@@ -56,15 +60,8 @@ func (c *Client) open(ctx context.Context, on *server, call agent.Call) (*accoun
 		}
 		return nil, &events.ToolFault{Code: events.FaultNoCredential, Message: message}
 	}
-	opened := &account{client: c, server: on, base: base, origins: on.origins(call.Environment), credential: credential, fields: map[string]string{}, scrubber: &scrubber{}}
-	for _, field := range manifest.Credential.Fields {
-		if value, ok := credential.Reveal(field.Name); ok && value != "" {
-			opened.fields[field.Name] = value
-			if field.Secret {
-				opened.scrubber.add(value)
-			}
-		}
-	}
+	opened := &account{client: c, server: on, env: call.Environment, base: base, origins: on.origins(call.Environment), credential: credential, scrubber: &scrubber{}}
+	opened.fields = opened.reveal(credential, func(CredentialField) bool { return true })
 	if err := manifest.Credential.check(opened.fields); err != nil {
 		return nil, &events.ToolFault{Code: events.FaultNoCredential, Message: manifest.Name + ": " + err.Error()}
 	}
@@ -82,11 +79,32 @@ func (c *Client) open(ctx context.Context, on *server, call agent.Call) (*accoun
 	return opened, nil
 }
 
+// reveal takes fields out of a credential, and hides those that are secret.
+func (a *account) reveal(from Credential, wanted func(CredentialField) bool) map[string]string {
+	fields := map[string]string{}
+	for _, field := range a.server.manifest.Credential.Fields {
+		if !wanted(field) {
+			continue
+		}
+		if value, ok := from.Reveal(field.Name); ok && value != "" {
+			fields[field.Name] = value
+			if field.Secret {
+				a.scrubber.add(value)
+			}
+		}
+	}
+	return fields
+}
+
 // fill puts credential fields into a text; false when one of them is absent.
 func (a *account) fill(text string) (string, bool) {
 	complete := true
 	filled := fieldPattern.ReplaceAllStringFunc(text, func(brace string) string {
-		value, ok := a.fields[brace[1:len(brace)-1]]
+		name := brace[1 : len(brace)-1]
+		value, ok := a.fields[name]
+		if !ok {
+			value, ok = a.lent[name]
+		}
 		complete = complete && ok
 		return value
 	})
@@ -97,6 +115,8 @@ func (a *account) fill(text string) (string, bool) {
 type injector struct {
 	account *account
 	next    http.RoundTripper
+	// secrets are members of the body that no argument carries.
+	secrets map[string]string
 	// token is the one that the last request carried.
 	token string
 	// dispatch is called with a context for the request that carries the call,
@@ -118,6 +138,9 @@ func (i *injector) RoundTrip(original *http.Request) (*http.Response, error) {
 }
 
 func (i *injector) authorise(ctx context.Context, request *http.Request) error {
+	if err := i.insertSecrets(request); err != nil {
+		return err
+	}
 	auth := i.account.server.manifest.Auth
 	for name, text := range auth.Headers {
 		if value, ok := i.account.fill(text); ok {

@@ -169,6 +169,9 @@ func (c *Client) prepare(ctx context.Context, t *tool, call agent.Call) (*accoun
 		return nil, request{}, fault
 	}
 	opened, fault := c.account(ctx, on, call)
+	if fault == nil {
+		fault = opened.equipped(t)
+	}
 	return opened, laid, fault
 }
 

@@ -33,6 +33,9 @@ type Config struct {
 	// Renewals stores the credentials of servers whose tokens are renewed.
 	// Defaults to none: then they are used until they end.
 	Renewals Renewals
+	// Registrations opens the operator's own applications at servers. Defaults to
+	// none: then each credential brings its own.
+	Registrations Registrations
 	// BaseURLs replace a server's base URL, shared path included, in both
 	// environments: for the sandbox. Such a host may be plain HTTP, on any port,
 	// on loopback or in a private network; no other host may.

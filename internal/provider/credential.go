@@ -39,6 +39,9 @@ type CredentialField struct {
 	Description string `json:"description"`
 	Secret      bool   `json:"secret,omitempty"`
 	Optional    bool   `json:"optional,omitempty"`
+	// Application marks what belongs to the application that the account is
+	// connected to: where the credential lacks it, the operator's does.
+	Application bool `json:"application,omitempty"`
 	// Forbid lists prefixes that belong to the other environment: a value that
 	// has one is not sent.
 	Forbid map[events.Environment][]string `json:"forbid,omitempty"`
@@ -89,6 +92,14 @@ func (s CredentialSpec) foreign(fields map[string]string, env events.Environment
 		}
 	}
 	return "", false
+}
+
+// CheckEnvironment refuses fields one of which belongs to the other environment.
+func (s CredentialSpec) CheckEnvironment(fields map[string]string, env events.Environment) error {
+	if field, foreign := s.foreign(fields, env); foreign {
+		return fmt.Errorf("%w: field %s is not one for the %s environment", ErrInvalidCredential, field, env)
+	}
+	return nil
 }
 
 func (s CredentialSpec) names() []string {

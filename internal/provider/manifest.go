@@ -85,6 +85,8 @@ type Auth struct {
 	Token *TokenSpec `json:"token,omitempty"`
 	// Refresh is how the credential is renewed before its access token ends.
 	Refresh *RefreshSpec `json:"refresh,omitempty"`
+	// Authorize is how a person connects an account, which gives the first pair.
+	Authorize *AuthorizeSpec `json:"authorize,omitempty"`
 }
 
 // TokenSpec is an exchange of a credential for a token.
@@ -115,6 +117,22 @@ type RefreshSpec struct {
 	RefreshToken string `json:"refresh_token"`
 	// Before is how long before its end an access token is renewed.
 	Before Duration `json:"before"`
+}
+
+// AuthorizeSpec is the grant of a code by a person, and its exchange for a pair
+// of tokens where [RefreshSpec] renews one, with an answer of the same form. The
+// names in the page's query are those of RFC 6749.
+type AuthorizeSpec struct {
+	// URL is the page that asks the person: a path of the host.
+	URL string `json:"url"`
+	// Scopes are asked for where the caller names none, and all that may be.
+	Scopes []string `json:"scopes"`
+	// PKCE is set where the provider takes RFC 7636's challenge.
+	PKCE bool `json:"pkce,omitempty"`
+	// Form or JSON is the body of the exchange: fields of the credential in
+	// braces, and {$code}, {$redirect_uri} and {$code_verifier}.
+	Form map[string]string `json:"form,omitempty"`
+	JSON map[string]string `json:"json,omitempty"`
 }
 
 // Idempotency is how a provider honours a key.
@@ -176,6 +194,10 @@ type ToolSpec struct {
 	// neither in path nor query, and the default for methods other than GET and
 	// DELETE.
 	Body json.RawMessage `json:"body,omitempty"`
+	// Secrets are members of the body, an object, that no argument may carry:
+	// credential fields in braces, put in by the RoundTripper. A tool whose fields
+	// the credential lacks is refused.
+	Secrets map[string]string `json:"secrets,omitempty"`
 	// Returns is the JSON Schema of a good answer, as far as the tool's users may
 	// rely on it. An answer that does not fit is passed on all the same.
 	Returns json.RawMessage `json:"returns"`

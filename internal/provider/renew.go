@@ -23,6 +23,8 @@ const (
 	FieldExpiresAt = "expires_at"
 	// FieldRenewingUntil is a claim: until then somebody else renews it.
 	FieldRenewingUntil = "renewing_until"
+	// FieldRefusedAt is when the provider refused, for good, to renew it.
+	FieldRefusedAt = "renewal_refused_at"
 )
 
 const (
@@ -40,7 +42,7 @@ type Renewal struct {
 	Tenant      events.TenantID
 	Server      string
 	Environment events.Environment
-	// Was is the one before, as Open or Replace gave it.
+	// Was is the one before, as Open or Replace gave it; nil is any, or none.
 	Was Credential
 	// Fields are all of the new one.
 	Fields map[string]string
@@ -60,18 +62,24 @@ type Renewals interface {
 
 // due reports whether the credential is to be renewed and can be. One whose end
 // nobody has told is renewed, which tells it.
-func (a *account) due() bool {
+func (a *account) due(ctx context.Context) bool {
 	spec := a.server.manifest.Auth.Refresh
-	if spec == nil || a.client.config.Renewals == nil {
+	if spec == nil || a.client.config.Renewals == nil || a.fields[FieldRefreshToken] == "" {
+		return false // an access token alone
+	}
+	if end, ok := a.end(FieldExpiresAt); ok && a.client.config.Now().Add(time.Duration(spec.Before)).Before(end) {
+		return false
+	}
+	if err := a.borrow(ctx); err != nil {
+		a.client.config.Logger.ErrorContext(ctx, "registration cannot be opened", "server", a.server.manifest.ID, "error", a.scrubber.scrub(err.Error()))
 		return false
 	}
 	for _, layout := range []map[string]string{spec.Form, spec.JSON} {
 		if len(a.fillAll(layout)) < len(layout) {
-			return false // an access token alone
+			return false // nobody's application
 		}
 	}
-	end, ok := a.end(FieldExpiresAt)
-	return !ok || !a.client.config.Now().Add(time.Duration(spec.Before)).Before(end)
+	return true
 }
 
 // usable reports whether the access token may still be good.
@@ -91,23 +99,45 @@ func (a *account) end(field string) (time.Time, bool) {
 	return end, err == nil
 }
 
-// renewed renews a credential and opens it again. Where that fails, the old one
-// does as long as it lasts.
-func (c *Client) renewed(ctx context.Context, old *account, call agent.Call) (*account, *events.ToolFault) {
+// Renew renews a tenant's credential if it is time, as a call would do that
+// uses it. It is nil when there is nothing to do or another does it, and wraps
+// [ErrRefused] when the account has to be connected again.
+func (c *Client) Renew(ctx context.Context, tenant events.TenantID, server string, env events.Environment) error {
+	on, ok := c.servers[server]
+	if !ok {
+		return fmt.Errorf("renewing a credential of %s: %w", shown(server), ErrUnknownServer)
+	}
+	err := c.shareRenewal(ctx, on, agent.Call{Tenant: tenant, Server: server, Environment: env})
+	if refusedToken(err) {
+		err = fmt.Errorf("%w: %w", ErrRefused, err)
+	}
+	if err != nil {
+		return fmt.Errorf("renewing a credential of %s: %w", on.manifest.Name, err)
+	}
+	return nil
+}
+
+// shareRenewal renews a credential, once for all of this process that ask.
+func (c *Client) shareRenewal(ctx context.Context, on *server, call agent.Call) error {
 	place := string(call.Tenant) + "|" + call.Server + "|" + string(call.Environment)
 	// The renewal outlives the call that began it: its result must be stored.
 	done := c.renewing.DoChan(place, func() (any, error) {
 		within, cancel := context.WithTimeout(context.WithoutCancel(ctx), renewClaim+renewTimeout)
 		defer cancel()
-		return nil, c.renew(within, old.server, call)
+		return nil, c.renew(within, on, call)
 	})
-	var err error
 	select {
 	case <-ctx.Done():
-		err = ctx.Err()
+		return ctx.Err()
 	case result := <-done:
-		err = result.Err
+		return result.Err
 	}
+}
+
+// renewed renews a credential and opens it again. Where that fails, the old one
+// does as long as it lasts.
+func (c *Client) renewed(ctx context.Context, old *account, call agent.Call) (*account, *events.ToolFault) {
+	err := c.shareRenewal(ctx, old.server, call)
 	if err == nil {
 		return c.open(ctx, old.server, call)
 	}
@@ -131,7 +161,7 @@ func (c *Client) renew(ctx context.Context, on *server, call agent.Call) error {
 		switch {
 		case fault != nil:
 			return errors.New(fault.Message)
-		case !opened.due(), opened.claimed() && opened.usable():
+		case !opened.due(ctx), opened.claimed() && opened.usable():
 			return nil
 		case opened.claimed():
 			if err := c.config.Wait(ctx, renewPoll); err != nil {
@@ -160,18 +190,26 @@ func renewalOf(call agent.Call, was Credential, fields map[string]string) Renewa
 
 // present exchanges the refresh token, which the account has claimed. A claim
 // whose exchange failed is left to run out, so that the provider is not asked
-// at every call; only where nothing is left to wait for is it given back.
+// at every call; only where nothing is left to wait for is it given back. A
+// refusal for good is written down, for people to see.
 func (a *account) present(ctx context.Context, call agent.Call, was Credential) error {
 	// However long the claim was waited for, the exchange has its time.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), renewTimeout)
 	defer cancel()
 	fields := maps.Clone(a.fields)
 	delete(fields, FieldRenewingUntil)
+	delete(fields, FieldRefusedAt)
 	pair, err := a.exchangePair(ctx)
 	if err != nil {
-		if refusedToken(err) && !a.usable() {
-			_, _ = a.client.config.Renewals.Replace(ctx, renewalOf(call, was, fields))
+		if !refusedToken(err) {
+			return err
 		}
+		now := a.client.config.Now().UTC()
+		fields[FieldRefusedAt] = now.Format(time.RFC3339)
+		if a.usable() {
+			fields[FieldRenewingUntil] = now.Add(renewClaim).Format(time.RFC3339)
+		}
+		_, _ = a.client.config.Renewals.Replace(ctx, renewalOf(call, was, fields))
 		return err
 	}
 	maps.Copy(fields, pair)
@@ -194,15 +232,22 @@ func (a *account) keep(ctx context.Context, renewal Renewal) error {
 
 // exchangePair obtains a new pair of tokens, as fields of the credential.
 func (a *account) exchangePair(ctx context.Context) (map[string]string, error) {
+	spec := a.server.manifest.Auth.Refresh
+	return a.obtainPair(ctx, func(ctx context.Context) (*http.Request, error) {
+		return a.tokenRequest(ctx, spec.TokenSpec, a.server.refreshURL(a.base))
+	})
+}
+
+// obtainPair sends a request for a pair of tokens, once.
+func (a *account) obtainPair(ctx context.Context, made func(context.Context) (*http.Request, error)) (map[string]string, error) {
 	within, cancel := context.WithTimeout(ctx, tokenTimeout)
 	defer cancel()
-	spec := a.server.manifest.Auth.Refresh
 	// One try, on a connection of its own: net/http repeats nothing then.
-	next := gate{origins: a.origins, next: http.RoundTripper(a.server.wire.fresh)}
-	body, err := a.ask(within, next, spec.TokenSpec, a.server.refreshURL(a.base))
+	body, err := ask(within, gate{origins: a.origins, next: http.RoundTripper(a.server.wire.fresh)}, made)
 	if err != nil {
 		return nil, err
 	}
+	spec := a.server.manifest.Auth.Refresh
 	got, err := spec.read(body, a.client.config.Now())
 	if err != nil {
 		return nil, err

@@ -40,13 +40,16 @@ type kept struct {
 func (s *safe) Open(context.Context, events.TenantID, string, events.Environment) (Credential, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.fields == nil {
+		return nil, ErrNoCredential
+	}
 	return kept{fields: maps.Clone(s.fields), version: s.version}, nil
 }
 
 func (s *safe) Replace(_ context.Context, renewal Renewal) (Credential, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if was, ok := renewal.Was.(kept); !ok || was.version != s.version {
+	if was, ok := renewal.Was.(kept); renewal.Was != nil && (!ok || was.version != s.version) {
 		return nil, fmt.Errorf("writing: %w", ErrReplaced)
 	}
 	if s.skip--; s.skip < 0 && s.broken > 0 {

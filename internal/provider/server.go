@@ -63,11 +63,26 @@ func checkAuth(manifest Manifest) error {
 	if refresh := manifest.Auth.Refresh; refresh != nil {
 		texts = slices.AppendSeq(texts, maps.Values(refresh.Form))
 		texts = slices.AppendSeq(texts, maps.Values(refresh.JSON))
-		for _, name := range []string{FieldAccessToken, FieldRefreshToken, FieldExpiresAt, FieldRenewingUntil} {
+		for _, name := range []string{FieldAccessToken, FieldRefreshToken, FieldExpiresAt, FieldRenewingUntil, FieldRefusedAt} {
 			if !slices.Contains(fields, name) {
 				return fmt.Errorf("auth: refresh needs the credential to have field %s", name)
 			}
 		}
+	}
+	if authorize := manifest.Auth.Authorize; authorize != nil {
+		texts = slices.AppendSeq(append(texts, "{client_id}"), maps.Values(authorize.Form))
+		texts = slices.AppendSeq(texts, maps.Values(authorize.JSON))
+	}
+	for _, tool := range manifest.Tools {
+		texts = slices.AppendSeq(texts, maps.Values(tool.Secrets))
+	}
+	if authorize := manifest.Auth.Authorize; authorize != nil {
+		texts = slices.AppendSeq(texts, maps.Values(authorize.Form))
+		texts = slices.AppendSeq(texts, maps.Values(authorize.JSON))
+		texts = append(texts, "{client_id}")
+	}
+	for _, tool := range manifest.Tools {
+		texts = slices.AppendSeq(texts, maps.Values(tool.Secrets))
 	}
 	for _, text := range texts {
 		for _, found := range fieldPattern.FindAllStringSubmatch(text, -1) {
@@ -107,9 +122,11 @@ func (s *server) tokenURL(base string) string {
 	return s.override
 }
 
-// refreshURL is where a pair of tokens is renewed.
-func (s *server) refreshURL(base string) string {
-	path := s.manifest.Auth.Refresh.URL
+// refreshURL is where a pair of tokens is renewed, and obtained.
+func (s *server) refreshURL(base string) string { return s.hostURL(base, s.manifest.Auth.Refresh.URL) }
+
+// hostURL is a path of the host, not below what its tools share.
+func (s *server) hostURL(base, path string) string {
 	if s.override != "" {
 		return s.override + path
 	}

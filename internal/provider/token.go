@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -12,7 +13,6 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -111,7 +111,9 @@ func (t *tokens) forget(key, token string) {
 // exchange obtains a token for the credential of an account.
 func (a *account) exchange(ctx context.Context, next http.RoundTripper) (heldToken, error) {
 	spec := *a.server.manifest.Auth.Token
-	body, err := a.ask(ctx, next, spec, a.server.tokenURL(a.base))
+	body, err := ask(ctx, next, func(ctx context.Context) (*http.Request, error) {
+		return a.tokenRequest(ctx, spec, a.server.tokenURL(a.base))
+	})
 	if err != nil {
 		return heldToken{}, err
 	}
@@ -119,8 +121,8 @@ func (a *account) exchange(ctx context.Context, next http.RoundTripper) (heldTok
 }
 
 // ask sends a request for a token and reads what comes back.
-func (a *account) ask(ctx context.Context, next http.RoundTripper, spec TokenSpec, address string) ([]byte, error) {
-	request, err := a.tokenRequest(ctx, spec, address)
+func ask(ctx context.Context, next http.RoundTripper, made func(context.Context) (*http.Request, error)) ([]byte, error) {
+	request, err := made(ctx)
 	if err != nil {
 		return nil, &tokenError{cause: errTokenAnswer}
 	}
@@ -140,27 +142,10 @@ func (a *account) ask(ctx context.Context, next http.RoundTripper, spec TokenSpe
 }
 
 func (a *account) tokenRequest(ctx context.Context, spec TokenSpec, address string) (*http.Request, error) {
-	var body []byte
-	contentType := "application/json"
-	if spec.Form != nil {
-		form := url.Values{}
-		for name, text := range a.fillAll(spec.Form) {
-			form.Set(name, text)
-		}
-		body, contentType = []byte(form.Encode()), "application/x-www-form-urlencoded"
-	} else {
-		encoded, err := encodeJSON(a.fillAll(spec.JSON))
-		if err != nil {
-			return nil, err
-		}
-		body = encoded
-	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, address, strings.NewReader(string(body)))
+	request, err := a.post(ctx, address, a.fillAll(spec.Form), a.fillAll(spec.JSON))
 	if err != nil {
 		return nil, err
 	}
-	a.client.setHeaders(request.Header, a.server.manifest)
-	request.Header.Set("Content-Type", contentType)
 	if spec.Username != "" {
 		username, _ := a.fill(spec.Username)
 		password, _ := a.fill(spec.Password)
@@ -177,4 +162,27 @@ func (a *account) fillAll(layout map[string]string) map[string]string {
 		}
 	}
 	return filled
+}
+
+// post makes a request with a form, or with JSON where there is none.
+func (a *account) post(ctx context.Context, address string, form, document map[string]string) (*http.Request, error) {
+	body, err := encodeJSON(document)
+	if err != nil {
+		return nil, err
+	}
+	contentType := "application/json"
+	if len(form) > 0 {
+		values := url.Values{}
+		for name, text := range form {
+			values.Set(name, text)
+		}
+		body, contentType = []byte(values.Encode()), "application/x-www-form-urlencoded"
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	a.client.setHeaders(request.Header, a.server.manifest)
+	request.Header.Set("Content-Type", contentType)
+	return request, nil
 }

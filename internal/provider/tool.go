@@ -73,7 +73,7 @@ func compileTool(manifest Manifest, spec ToolSpec) (*tool, error) {
 			return nil, fmt.Errorf("lookup: %w", err)
 		}
 	}
-	return made, made.checkPlaces(manifest)
+	return made, errors.Join(made.checkPlaces(manifest), made.checkSecrets(manifest))
 }
 
 func compileLookup(spec LookupSpec) (*lookup, error) {

@@ -45,7 +45,7 @@ func (a *account) try(ctx context.Context, t *tool, laid request, key string) an
 		request.Header.Set(a.server.manifest.Idempotency.Header, key)
 	}
 	var sent atomic.Bool // the transport dials in goroutines of its own
-	injector := &injector{account: a, next: a.transport(t), dispatch: func(ctx context.Context) context.Context {
+	injector := &injector{account: a, next: a.transport(t), secrets: t.Secrets, dispatch: func(ctx context.Context) context.Context {
 		return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { sent.Store(true) }})
 	}}
 	client := &http.Client{Transport: injector, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}

@@ -12,7 +12,7 @@ const (
 	maxServer = 64
 	maxFields = 16
 	maxName   = 64
-	maxValue  = 16 << 10
+	maxValue  = 48 << 10 // a company's certificate with its chain
 )
 
 // place is where a credential belongs. Its tokens hold neither "." nor "|", so

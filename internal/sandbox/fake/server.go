@@ -5,6 +5,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -76,6 +77,30 @@ func (s *Server[S]) Knows(key string) (map[string]string, bool) {
 		return nil, false
 	}
 	return account.Fields, true
+}
+
+// Opened is an account as others may see it.
+type Opened struct {
+	Key, Tenant string
+	Fields      map[string]string
+}
+
+// All returns the accounts, sorted by tenant.
+func (s *Server[S]) All() []Opened {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	all := make([]Opened, 0, len(s.accounts))
+	for key, account := range s.accounts {
+		all = append(all, Opened{Key: key, Tenant: account.Tenant, Fields: account.Fields})
+	}
+	slices.SortFunc(all, func(a, b Opened) int { return strings.Compare(a.Tenant, b.Tenant) })
+	return all
+}
+
+// HandleFunc adds a route that asks for no account and writes its own answer,
+// such as a page.
+func (s *Server[S]) HandleFunc(pattern string, handler http.HandlerFunc) {
+	s.mux.HandleFunc(pattern, handler)
 }
 
 // Handle adds a route, in the form of [http.ServeMux].

@@ -8,5 +8,9 @@
 // Putting the same things into the cart twice makes two orders; the tags in
 // options are kept and can be searched for.
 //
+// Tokens are renewed and accounts connected by OAuth 2, as there: access tokens
+// end after 30 days, refresh tokens and codes are good once, and each exchange is
+// an effect in the journal.
+//
 // Missing fields are answered with 422 and Laravel's list of errors, as there.
 package melhorenvio

@@ -26,19 +26,26 @@ type state struct {
 	balance brazil.Cents
 }
 
-// New returns Melhor Envio without accounts. A credential is {access_token}.
+// New returns Melhor Envio without accounts. A credential is {access_token},
+// with {refresh_token, client_id, client_secret, expires_at} where its tokens are
+// to be renewed, and {client_id, client_secret} where it is to be connected.
 func New(world fake.World) *fake.Server[state] {
+	tokens := newIssuer(world)
 	s := fake.NewServer(world, fake.Dialect[state]{
 		Server:   Server,
 		Fields:   []string{"access_token"},
 		Key:      func(fields map[string]string) string { return fields["access_token"] },
 		State:    func() *state { return &state{balance: openingBalance} },
-		Identify: identify,
+		Identify: tokens.identify,
 		Unknown:  func(*http.Request) fake.Answer { return unauthenticated() },
 		Refuse: func(_ *http.Request, status int) fake.Answer {
 			return fake.Answer{Status: status, Body: fake.Map{"message": http.StatusText(status) + "."}}
 		},
 	})
+	tokens.all = s.All
+	// Below the shared path, where an operator's address takes the host's own paths.
+	s.HandleOpen("POST "+Prefix+"/oauth/token", tokens.issue)
+	s.HandleFunc("GET "+Prefix+"/oauth/authorize", tokens.authorize)
 	s.Handle("POST /api/v2/me/shipment/calculate", calculate)
 	s.Handle("GET /api/v2/me/shipment/services", listServices)
 	s.Handle("POST /api/v2/me/cart", addToCart)
@@ -59,14 +66,6 @@ func New(world fake.World) *fake.Server[state] {
 	s.Handle("GET /api/v2/me/companies/{id}/addresses", listAddresses)
 	s.Handle("GET /api/v2/me/shipment/agencies", listAgencies)
 	return s
-}
-
-func identify(r *http.Request) (string, *fake.Answer) {
-	if token := fake.Bearer(r); token != "" {
-		return token, nil
-	}
-	answer := unauthenticated()
-	return "", &answer
 }
 
 func unauthenticated() fake.Answer {
