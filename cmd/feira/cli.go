@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 
 	"github.com/alecthomas/kong"
 
@@ -37,7 +38,7 @@ type cli struct {
 	Dev        devCommand        `cmd:"" help:"Run every role with an embedded broker and SQLite, until interrupted."`
 	Run        runCommand        `cmd:"" help:"Run roles against an outer broker, until interrupted."`
 	Tenant     tenantCommand     `cmd:"" help:"Register, list, show, pause, resume and delete tenants."`
-	Credential credentialCommand `cmd:"" help:"Seal and list the credentials of a tenant."`
+	Credential credentialCommand `cmd:"" help:"Seal, list and delete the credentials of a tenant."`
 	Vault      vaultCommand      `cmd:"" help:"Rotate keys, read the audit of decryptions, shred a tenant's credentials."`
 	Send       sendCommand       `cmd:"" help:"Send a request to a tenant's agent and print its answer."`
 	Cancel     cancelCommand     `cmd:"" help:"Cancel requests of a tenant, those that wait and those that run."`
@@ -98,10 +99,14 @@ func run(ctx context.Context, args []string, std streams) int {
 }
 
 func openTelemetry(ctx context.Context, cfg config.Config, out io.Writer) (*telemetry.Telemetry, error) {
+	secrets := []string{cfg.Model.Key.Reveal(), cfg.NATS.Password.Reveal()}
+	for _, variable := range config.ForeignSecrets() {
+		secrets = append(secrets, os.Getenv(variable))
+	}
 	return telemetry.New(ctx, telemetry.Config{
 		Output: out, Level: cfg.Telemetry.LogLevel, Format: telemetry.Format(cfg.Telemetry.LogFormat),
 		OTLPEndpoint: cfg.Telemetry.OTLPEndpoint, Version: version(),
-		Secrets: []string{cfg.Model.Key.Reveal(), cfg.NATS.Password.Reveal()},
+		Secrets: secrets,
 	})
 }
 

@@ -139,7 +139,7 @@ func (k *kit) credentials(ctx context.Context) (*vault.Vault, error) {
 		return nil, err
 	}
 	opened, err := vault.New(vault.Config{
-		KEK: keks[0], OtherKEKs: keks[1:], Store: store, Audit: audit, Actor: k.cfg.NATS.Name, Now: k.now,
+		KEK: keks[0], OtherKEKs: keks[1:], Store: store, Audit: audit, Actor: k.cfg.NATS.Name, Now: k.now, Plain: plainFields(),
 	})
 	if err != nil {
 		return nil, err
@@ -165,8 +165,9 @@ func (k *kit) providers(ctx context.Context) (*provider.Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	sealed := credentials{vault: keys}
 	return provider.New(provider.Config{
-		Credentials: credentials{vault: keys}, BaseURLs: k.cfg.Provider.URLs, Timeout: k.cfg.Provider.Timeout, Logger: k.log, Now: k.now,
+		Credentials: sealed, Renewals: sealed, Registrations: sealed, BaseURLs: k.cfg.Provider.URLs, Timeout: k.cfg.Provider.Timeout, Logger: k.log, Now: k.now,
 	})
 }
 

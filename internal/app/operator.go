@@ -101,12 +101,20 @@ func (o *Operator) Tenant(ctx context.Context, id tenant.ID) (tenant.Tenant, err
 }
 
 // Credentials lists what credentials a tenant has, never their values.
-func (o *Operator) Credentials(ctx context.Context, id tenant.ID) ([]vault.Entry, error) {
+func (o *Operator) Credentials(ctx context.Context, id tenant.ID) ([]CredentialEntry, error) {
 	keys, err := o.kit.credentials(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return keys.List(ctx, id)
+	stored, err := keys.List(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	entries := make([]CredentialEntry, len(stored))
+	for i, entry := range stored {
+		entries[i] = newCredentialEntry(entry, o.kit.now())
+	}
+	return entries, nil
 }
 
 // SetCredential seals a tenant's credential for a server, given as a person
@@ -119,16 +127,15 @@ func (o *Operator) SetCredential(ctx context.Context, id tenant.ID, server, text
 	if !slices.Contains(customer.Servers, server) {
 		return nil, fmt.Errorf("tenant %s has no server %q; it has %v", id, server, customer.Servers)
 	}
-	manifests, err := provider.Embedded()
+	manifest, err := manifestOf(server)
 	if err != nil {
 		return nil, err
 	}
-	at := slices.IndexFunc(manifests, func(m provider.Manifest) bool { return m.ID == server })
-	if at < 0 {
-		return nil, fmt.Errorf("there is no provider %q", server)
-	}
-	fields, err := manifests[at].Credential.Parse(text)
+	fields, err := manifest.Credential.Parse(text)
 	if err != nil {
+		return nil, err
+	}
+	if err := manifest.Credential.CheckEnvironment(fields, customer.Environment); err != nil {
 		return nil, err
 	}
 	return o.putCredential(ctx, customer, server, fields)

@@ -17,6 +17,7 @@ const (
 	RoleScheduler Role = "scheduler"
 	RoleWorker    Role = "worker"
 	RoleMeter     Role = "meter"
+	RoleUpkeep    Role = "upkeep"
 )
 
 // spec is what a role is: its name, what it does, and how its part is made
@@ -33,6 +34,7 @@ func specs() []spec {
 	return []spec{
 		{RoleMeter, "writes usage and the ledger from the session logs", buildMeter},
 		{RoleScheduler, "grants waiting requests fairly, one leader at a time", buildScheduler},
+		{RoleUpkeep, "renews the tokens of accounts that nobody uses", buildUpkeep},
 		{RoleWorker, "runs the agents of granted requests", buildWorker},
 	}
 }

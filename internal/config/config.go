@@ -37,6 +37,7 @@ type Config struct {
 	Provider  Provider  `embed:"" prefix:"provider-" group:"Providers"`
 	Vault     Vault     `embed:"" prefix:"vault-" group:"Vault"`
 	Ledger    Ledger    `embed:"" prefix:"ledger-" group:"Ledger"`
+	Upkeep    Upkeep    `embed:"" prefix:"upkeep-" group:"Upkeep"`
 	Telemetry Telemetry `embed:"" group:"Telemetry"`
 }
 
@@ -53,6 +54,7 @@ func (c Config) WithDefaults() Config {
 	c.Model = c.Model.WithDefaults()
 	c.Provider = c.Provider.WithDefaults()
 	c.Vault = c.Vault.WithDefaults()
+	c.Upkeep = c.Upkeep.WithDefaults()
 	c.Telemetry = c.Telemetry.WithDefaults()
 	return c
 }
@@ -71,6 +73,7 @@ func (c Config) Validate() error {
 	faults.section("model", c.Model.faults())
 	faults.section("provider", c.Provider.faults())
 	faults.section("vault", c.Vault.faults())
+	faults.section("upkeep", c.Upkeep.faults())
 	faults.section("telemetry", c.Telemetry.faults())
 	return faults.join()
 }

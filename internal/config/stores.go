@@ -58,6 +58,15 @@ func (v Vault) WithDefaults() Vault {
 	return v
 }
 
+// ForeignSecrets are the variables from which the clients of key services take
+// secrets by themselves. Feira reads them for nothing but to keep their values
+// out of what it prints.
+func ForeignSecrets() []string {
+	return []string{
+		"VAULT_TOKEN", "AWS_SECRET_ACCESS_KEY", "AWS_SECRET_KEY", "AWS_SESSION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+	}
+}
+
 func (v Vault) faults() faults {
 	const century = 100 * 365 * 24 * time.Hour
 	var faults faults

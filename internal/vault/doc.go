@@ -12,8 +12,8 @@
 // meet a new tenant at one time agree on one keyset. [Vault.Rotate] and
 // [Vault.Rekey] leave every credential readable wherever they stop, and
 // [Rewrapper] finishes them. [Vault.Shred] destroys the keyset, and with it every
-// credential of the tenant; what is put back of it fails with [ErrShredded]. A
-// vault elsewhere may keep the keyset in memory for Config.CacheFor.
+// credential of the tenant; what is put back of it fails with [ErrShredded], in
+// a vault elsewhere too that has the keyset in memory.
 //
 // It promises that [Vault.Open] hands nothing out before the record of it is
 // stored. That costs a round trip to the log each time, shared by all who ask

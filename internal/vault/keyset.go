@@ -71,9 +71,17 @@ func keyID(ciphertext []byte) uint32 {
 }
 
 // cached is the tenant's key from memory, or from the store; fresh tells which.
+// The grave is read in any case: what lives on in memory opens nothing once a
+// shredding has begun.
 func (k *keysets) cached(ctx context.Context, tenant events.TenantID) (keys tenantKeys, fresh bool, err error) {
 	if held, ok := k.cache.Get(tenant); ok && k.now().Before(held.expires) {
-		return held.keys, false, nil
+		buried, err := loadGrave(ctx, k.store, tenant)
+		if err != nil {
+			return tenantKeys{}, false, err
+		}
+		if buried.refusal(held.keys.sealed.Generation) == nil {
+			return held.keys, false, nil
+		}
 	}
 	keys, err = k.load(ctx, tenant)
 	return keys, true, err
