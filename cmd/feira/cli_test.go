@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/feira-dev/feira/internal/config"
 )
 
 // feira runs one command in this process, without a broker unless it is told
@@ -77,6 +79,17 @@ func TestHelpIsNoMistake(t *testing.T) {
 	require.Equal(t, exitOK, code)
 	for _, command := range []string{"demo", "dev", "run", "tenant", "credential", "send", "tail", "usage", "dead", "config", "version"} {
 		require.Contains(t, out, command)
+	}
+}
+
+// What the client of a key service takes from the environment does not either.
+func TestForeignSecretsStayOutOfComplaints(t *testing.T) {
+	for _, variable := range config.ForeignSecrets() {
+		t.Setenv(variable, "canary-of-"+variable)
+		code, out, complaints := feira(t, "", "run", "canary-of-"+variable)
+		require.Equal(t, exitFailed, code)
+		require.NotContains(t, out+complaints, "canary-of-"+variable)
+		require.Contains(t, complaints, "[redacted]")
 	}
 }
 

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"strings"
 	"sync"
@@ -80,7 +81,7 @@ func (b *keysBundle) worker(t *testing.T) *provider.Client {
 	client, err := provider.New(provider.Config{
 		Manifests: twoServers(t), Credentials: sealed, Renewals: sealed, Registrations: sealed, Now: b.now,
 		BaseURLs: map[string]string{shipping: b.sandbox.BaseURLs()[shipping], payments: b.sandbox.BaseURLs()[payments]},
-		Wait: func(ctx context.Context, _ time.Duration) error { return context.Cause(ctx) },
+		Wait:     func(ctx context.Context, _ time.Duration) error { return context.Cause(ctx) },
 	})
 	require.NoError(t, err)
 	t.Cleanup(client.Close)
@@ -128,9 +129,7 @@ func (b *keysBundle) seal(t *testing.T, tenant events.TenantID, server string, m
 	t.Helper()
 	fields, err := sandbox.Credential("feira", server, string(tenant))
 	require.NoError(t, err)
-	for name, value := range more {
-		fields[name] = value
-	}
+	maps.Copy(fields, more)
 	_, err = b.sandbox.Open(server, sandbox.Account{Tenant: string(tenant), Credential: fields})
 	require.NoError(t, err)
 	b.sealed(t, tenant, server, fields)

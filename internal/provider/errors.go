@@ -27,5 +27,5 @@ var (
 	ErrInvalidManifest = errors.New("invalid manifest")
 	// ErrInvalidCredential occurs when fields are not those that a manifest asks
 	// for; the text names the field, never a value.
-	ErrInvalidCredential = errors.New("invalid credential")
+	ErrInvalidCredential = errors.New("the credential is invalid")
 )

@@ -16,7 +16,7 @@ var (
 	ErrReplaced = errors.New("credential was replaced meanwhile")
 	// ErrInvalid occurs when a name or a field is not fit to be stored; the text
 	// names it, never a value.
-	ErrInvalid = errors.New("invalid credential")
+	ErrInvalid = errors.New("the credential is invalid")
 	// ErrContended occurs when others wrote one entry again and again between
 	// our read and our write.
 	ErrContended = errors.New("too many writers")
