@@ -39,6 +39,9 @@ type account struct {
 // why not.
 func (c *Client) account(ctx context.Context, on *server, call agent.Call) (*account, *events.ToolFault) {
 	opened, fault := c.open(ctx, on, call)
+	if fault == nil {
+		fault = opened.lost()
+	}
 	if fault != nil || !opened.due(ctx) {
 		return opened, fault
 	}

@@ -297,7 +297,12 @@ func TestRenewIsWhatACallWouldDo(t *testing.T) {
 		require.Equal(t, b.clock.Format(time.RFC3339), b.store.now()[FieldRefusedAt])
 		b.issuer.refuse = 0
 		b.claim(0)
+		b.store.fields[FieldRefusedAt] = b.clock.Add(time.Second - refusedPause).Format(time.RFC3339)
+		require.NoError(t, renew(), "it is left alone for a while")
+		require.Equal(t, 1, b.issuer.exchanges)
+		b.store.fields[FieldRefusedAt] = b.clock.Add(-refusedPause).Format(time.RFC3339)
 		require.NoError(t, renew(), "a provider may think better of it")
+		require.Equal(t, 2, b.issuer.exchanges)
 		require.NotContains(t, b.store.now(), FieldRefusedAt)
 	}
 	b = setupRenewal(t, 1, time.Hour)

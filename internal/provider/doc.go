@@ -21,7 +21,11 @@
 //   - a request leaves for its manifest's hosts in the session's environment
 //     alone, encrypted, and for public addresses, unless an operator says where;
 //   - a pair of tokens is renewed before the access token ends, by one worker
-//     of all, and is stored before it is used;
+//     of all, and is stored before it is used; a provider that refuses to is
+//     left alone for a while by all;
+//   - a person connects an account by [Client.AuthorizeURL] and [Client.Connect];
+//     the operator's application is lent to a request, and never stored with a
+//     tenant's credential;
 //   - a server that is down, or asks for a pause, is left alone by the tenant
 //     that met it, and no tenant has more than its share under way; a call that
 //     was kept back for this was not sent, and says so;
@@ -30,7 +34,7 @@
 //
 // It does not decide who may call what, keeps no state but tokens and what
 // each lane remembers in memory, and knows no store of credentials: those come through [Credentials]
-// and go back through [Renewals].
+// and go back through [Renewals]; the operator's own through [Registrations].
 //
 // A rough edge: a worker that dies between a provider's answer to a refresh
 // token and the store loses the pair, and the account has to be connected

@@ -1,15 +1,11 @@
 package provider
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"maps"
-	"net/http"
 	"time"
-
-	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/feira-dev/feira/events"
 	"github.com/feira-dev/feira/internal/agent"
@@ -35,6 +31,9 @@ const (
 	renewTimeout = 40 * time.Second
 	renewPoll    = 250 * time.Millisecond
 	keepTries    = 5
+	// refusedPause is how long a provider that has refused for good is not asked
+	// again: whoever calls meanwhile has the same answer.
+	refusedPause = 15 * time.Minute
 )
 
 // Renewal is a credential that takes the place of another.
@@ -67,6 +66,9 @@ func (a *account) due(ctx context.Context) bool {
 	if spec == nil || a.client.config.Renewals == nil || a.fields[FieldRefreshToken] == "" {
 		return false // an access token alone
 	}
+	if a.barred() {
+		return false
+	}
 	if end, ok := a.end(FieldExpiresAt); ok && a.client.config.Now().Add(time.Duration(spec.Before)).Before(end) {
 		return false
 	}
@@ -86,6 +88,26 @@ func (a *account) due(ctx context.Context) bool {
 func (a *account) usable() bool {
 	end, ok := a.end(FieldExpiresAt)
 	return !ok || a.client.config.Now().Before(end)
+}
+
+// barred reports whether the provider has refused lately to renew the tokens.
+func (a *account) barred() bool {
+	refused, ok := a.end(FieldRefusedAt)
+	return ok && a.client.config.Now().Before(refused.Add(refusedPause))
+}
+
+// lost is the fault of an account that only a person can mend; nil while its
+// token lasts.
+func (a *account) lost() *events.ToolFault {
+	if a.usable() || !a.barred() {
+		return nil
+	}
+	return a.disconnected()
+}
+
+func (a *account) disconnected() *events.ToolFault {
+	name := a.server.manifest.Name
+	return &events.ToolFault{Code: events.FaultNoCredential, Message: name + ": the access token has ended and " + name + " does not renew it; the account has to be connected again"}
 }
 
 // claimed reports whether somebody else is renewing the credential.
@@ -139,17 +161,20 @@ func (c *Client) shareRenewal(ctx context.Context, on *server, call agent.Call) 
 func (c *Client) renewed(ctx context.Context, old *account, call agent.Call) (*account, *events.ToolFault) {
 	err := c.shareRenewal(ctx, old.server, call)
 	if err == nil {
-		return c.open(ctx, old.server, call)
+		opened, fault := c.open(ctx, old.server, call)
+		if fault == nil {
+			fault = opened.lost() // another has asked in vain
+		}
+		return opened, fault
 	}
 	c.config.Logger.WarnContext(ctx, "credential cannot be renewed", append(attributes(call), "error", old.scrubber.scrub(err.Error()))...)
 	if old.usable() {
 		return old, nil
 	}
-	name := old.server.manifest.Name
 	if refusedToken(err) {
-		return nil, &events.ToolFault{Code: events.FaultNoCredential, Message: name + ": the access token has ended and " + name + " does not renew it; the account has to be connected again"}
+		return nil, old.disconnected()
 	}
-	return nil, &events.ToolFault{Code: events.FaultProviderError, Message: name + ": the access token has ended and could not be renewed just now; nothing was sent" + tryAgain(renewClaim)}
+	return nil, &events.ToolFault{Code: events.FaultProviderError, Message: old.server.manifest.Name + ": the access token has ended and could not be renewed just now; nothing was sent" + tryAgain(renewClaim)}
 }
 
 // renew claims the credential, so that no other worker presents its refresh
@@ -186,86 +211,4 @@ func (c *Client) renew(ctx context.Context, on *server, call agent.Call) error {
 
 func renewalOf(call agent.Call, was Credential, fields map[string]string) Renewal {
 	return Renewal{Tenant: call.Tenant, Server: call.Server, Environment: call.Environment, Was: was, Fields: fields}
-}
-
-// present exchanges the refresh token, which the account has claimed. A claim
-// whose exchange failed is left to run out, so that the provider is not asked
-// at every call; only where nothing is left to wait for is it given back. A
-// refusal for good is written down, for people to see.
-func (a *account) present(ctx context.Context, call agent.Call, was Credential) error {
-	// However long the claim was waited for, the exchange has its time.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), renewTimeout)
-	defer cancel()
-	fields := maps.Clone(a.fields)
-	delete(fields, FieldRenewingUntil)
-	delete(fields, FieldRefusedAt)
-	pair, err := a.exchangePair(ctx)
-	if err != nil {
-		if !refusedToken(err) {
-			return err
-		}
-		now := a.client.config.Now().UTC()
-		fields[FieldRefusedAt] = now.Format(time.RFC3339)
-		if a.usable() {
-			fields[FieldRenewingUntil] = now.Add(renewClaim).Format(time.RFC3339)
-		}
-		_, _ = a.client.config.Renewals.Replace(ctx, renewalOf(call, was, fields))
-		return err
-	}
-	maps.Copy(fields, pair)
-	return a.keep(ctx, renewalOf(call, was, fields))
-}
-
-// keep stores a pair, and tries hard: the one before is spent.
-func (a *account) keep(ctx context.Context, renewal Renewal) error {
-	waits := a.client.backoff()
-	for try := 1; ; try++ {
-		_, err := a.client.config.Renewals.Replace(ctx, renewal)
-		if err == nil || errors.Is(err, ErrReplaced) {
-			return nil // by an earlier try, or by a person: what is stored counts
-		}
-		if try == keepTries || a.wait(ctx, waits.NextBackOff()) != nil {
-			return fmt.Errorf("storing the renewed credential: %w", err)
-		}
-	}
-}
-
-// exchangePair obtains a new pair of tokens, as fields of the credential.
-func (a *account) exchangePair(ctx context.Context) (map[string]string, error) {
-	spec := a.server.manifest.Auth.Refresh
-	return a.obtainPair(ctx, func(ctx context.Context) (*http.Request, error) {
-		return a.tokenRequest(ctx, spec.TokenSpec, a.server.refreshURL(a.base))
-	})
-}
-
-// obtainPair sends a request for a pair of tokens, once.
-func (a *account) obtainPair(ctx context.Context, made func(context.Context) (*http.Request, error)) (map[string]string, error) {
-	within, cancel := context.WithTimeout(ctx, tokenTimeout)
-	defer cancel()
-	// One try, on a connection of its own: net/http repeats nothing then.
-	body, err := ask(within, gate{origins: a.origins, next: http.RoundTripper(a.server.wire.fresh)}, made)
-	if err != nil {
-		return nil, err
-	}
-	spec := a.server.manifest.Auth.Refresh
-	got, err := spec.read(body, a.client.config.Now())
-	if err != nil {
-		return nil, err
-	}
-	pair := map[string]string{FieldAccessToken: got.token, FieldExpiresAt: got.expires.UTC().Format(time.RFC3339)}
-	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(body))
-	if err != nil {
-		return nil, &tokenError{cause: errTokenAnswer}
-	}
-	found, _ := at(document, spec.RefreshToken)
-	if next, isText := found.(string); isText && next != "" && !hasControl(next) {
-		pair[FieldRefreshToken] = next
-	}
-	return pair, nil
-}
-
-// refusedToken reports whether the provider has said no, and will again.
-func refusedToken(err error) bool {
-	var token *tokenError
-	return errors.As(err, &token) && token.status != 0 && !inDoubt(token.status) && token.status != http.StatusTooManyRequests
 }

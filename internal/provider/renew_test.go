@@ -265,6 +265,21 @@ func TestARenewalThatIsRefused(t *testing.T) {
 	}
 }
 
+// However many workers call, a provider that has refused is asked once.
+func TestARefusalIsTheAnswerForAll(t *testing.T) {
+	t.Parallel()
+	b := setupRenewal(t, 8, -time.Hour)
+	b.issuer.refuse = http.StatusUnauthorized
+	for range 3 {
+		for _, result := range b.all(t) {
+			requireFault(t, result, events.ToolRefused, events.FaultNoCredential)
+			require.Contains(t, result.Fault.Message, "has to be connected again")
+		}
+	}
+	require.Equal(t, 1, b.issuer.exchanges)
+	require.Empty(t, b.issuer.tokens)
+}
+
 func TestARenewedPairIsStoredThoughTheStoreFails(t *testing.T) {
 	t.Parallel()
 	for broken, stored := range map[int]bool{keepTries - 1: true, keepTries: false} {
