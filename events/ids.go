@@ -61,14 +61,50 @@ func ParseRequestID(text string) (RequestID, error) {
 	return RequestID(text), nil
 }
 
+// A session id that Feira makes: prefix, eight letters and digits that tell the
+// tenant, sixteen that tell its sessions apart.
+const (
+	sessionPrefix = "ses_"
+	tagBytes      = 5
+	tagLength     = 8
+	nonceBytes    = 10
+	sessionLength = len(sessionPrefix) + tagLength + 16
+)
+
+// TenantTag is a short text that follows from a tenant's id. The ids of sessions
+// that Feira makes begin with it, so that whoever knows all tenants finds a
+// session's without an index of sessions. Two tenants may share one.
+func TenantTag(tenant TenantID) string {
+	sum := sha256.Sum256([]byte("feira/tenant/" + string(tenant)))
+	return lowerBase32(sum[:tagBytes])
+}
+
+// NewSession is the id of a tenant's session, made of randomness.
+func NewSession(tenant TenantID, random [nonceBytes]byte) SessionID {
+	return SessionID(sessionPrefix + TenantTag(tenant) + lowerBase32(random[:]))
+}
+
+// SessionTag is the tag of the session's tenant; false when the id is one that a
+// producer chose.
+func SessionTag(session SessionID) (string, bool) {
+	rest, ok := strings.CutPrefix(string(session), sessionPrefix)
+	if !ok || len(session) != sessionLength {
+		return "", false
+	}
+	return rest[:tagLength], true
+}
+
 // DerivedSession is the session that a request without one opens. It follows
 // from the tenant and the request's sequence in REQUESTS alone, so a producer
 // that holds the broker's acknowledgement, a redelivery and a new leader all
 // agree on it.
 func DerivedSession(tenant TenantID, sequence uint64) SessionID {
 	sum := sha256.Sum256([]byte("feira/session/" + string(tenant) + "/" + strconv.FormatUint(sequence, 10)))
-	text := base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:10])
-	return SessionID("ses_" + strings.ToLower(text))
+	return NewSession(tenant, [nonceBytes]byte(sum[:nonceBytes]))
+}
+
+func lowerBase32(data []byte) string {
+	return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(data))
 }
 
 // DerivedRequest is the id of a request that came without one.

@@ -93,11 +93,19 @@ func TestIdentifiersAreWhatTheirRuleSays(t *testing.T) {
 	}
 }
 
+func TestIdsOfProducersHaveNoTag(t *testing.T) {
+	t.Parallel()
+	for _, id := range []events.SessionID{"", "ses_", "order-1001", "ses_onpkysw4euqafvkc6wseuhz", "ses_onpkysw4euqafvkc6wseuhzia", "sex_onpkysw4euqafvkc6wseuhzi"} {
+		_, ok := events.SessionTag(id)
+		require.False(t, ok, id)
+	}
+}
+
 // TestDerivedIdentifiers: what Feira derives is legal, a producer can know it
 // from the acknowledgement, and no two requests share it.
 func TestDerivedIdentifiers(t *testing.T) {
 	t.Parallel()
-	require.Equal(t, events.SessionID("ses_euqafvkc6wseuhzi"), events.DerivedSession("acme", 7), "a change here loses every producer's sessions")
+	require.Equal(t, events.SessionID("ses_onpkysw4euqafvkc6wseuhzi"), events.DerivedSession("acme", 7), "a change here loses every producer's sessions")
 	require.Equal(t, events.RequestID("req_7"), events.DerivedRequest(7))
 	rapid.Check(t, func(t *rapid.T) {
 		tenant := events.TenantID(rapid.StringMatching(`[A-Za-z0-9][A-Za-z0-9_-]{0,63}`).Draw(t, "tenant"))
@@ -108,6 +116,9 @@ func TestDerivedIdentifiers(t *testing.T) {
 		require.Equal(t, session, events.DerivedSession(tenant, sequence))
 		require.NotEqual(t, session, events.DerivedSession(tenant, sequence+1))
 		require.NotEqual(t, session, events.DerivedSession(tenant+"x", sequence))
+		tag, ok := events.SessionTag(session)
+		require.True(t, ok)
+		require.Equal(t, events.TenantTag(tenant), tag)
 		_, err = events.ParseRequestID(string(events.DerivedRequest(sequence)))
 		require.NoError(t, err)
 	})

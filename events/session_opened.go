@@ -30,6 +30,11 @@ type SessionOpened struct {
 	// name of a meta-tool: an object is given each time, the objects of a list
 	// one after the other. A session that has them reaches no provider.
 	Mocks json.RawMessage `json:"mocks,omitempty"`
+	// User is the customer's own name for who speaks, as the opener gave it.
+	User string `json:"user,omitempty"`
+	// IdleSeconds is after how long without an event the session may be closed by
+	// whoever comes upon it; 0 keeps it open.
+	IdleSeconds int `json:"idle_seconds,omitempty"`
 }
 
 // EventType implements [Event].
@@ -40,6 +45,9 @@ func (e *SessionOpened) Validate() error {
 	var faults []error
 	if e.Servers == nil {
 		faults = append(faults, errors.New("servers is missing"))
+	}
+	if e.IdleSeconds < 0 {
+		faults = append(faults, errors.New("idle_seconds is negative"))
 	}
 	if e.Environment != EnvironmentLive && e.Environment != EnvironmentTest {
 		faults = append(faults, fmt.Errorf("environment is %q, want %q or %q", e.Environment, EnvironmentLive, EnvironmentTest))

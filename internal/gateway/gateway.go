@@ -1,0 +1,120 @@
+package gateway
+
+import (
+	"cmp"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"github.com/feira-dev/feira/internal/agent"
+)
+
+// Defaults of [Config].
+const (
+	DefaultMaxBody     = 256 << 10
+	DefaultIdleTimeout = 30 * time.Minute
+	DefaultWait        = 5 * time.Minute
+	DefaultHeartbeat   = 15 * time.Second
+)
+
+// Config is what a gateway is made of.
+type Config struct {
+	Keys      Keys
+	Tenants   Tenants
+	Log       Log
+	Requests  Requests
+	Waits     Waits
+	Catalogue agent.Catalogue
+	Directory Directory
+	Books     Books
+	Logger    *slog.Logger
+	// Version is told in the OpenAPI document.
+	Version string
+	// Now is the clock. Defaults to [time.Now].
+	Now func() time.Time
+	// MaxBody is the largest body that is taken, in bytes. Defaults to 256 KiB.
+	MaxBody int64
+	// IdleTimeout closes a session that nothing happens in. Defaults to 30 min.
+	IdleTimeout time.Duration
+	// Wait is how long an answer is waited for. Defaults to 5 min.
+	Wait time.Duration
+	// Heartbeat is how often a stream says that it lives. Defaults to 15 s.
+	Heartbeat time.Duration
+}
+
+func (c Config) withDefaults() Config {
+	c.MaxBody = cmp.Or(c.MaxBody, DefaultMaxBody)
+	c.IdleTimeout = cmp.Or(c.IdleTimeout, DefaultIdleTimeout)
+	c.Wait = cmp.Or(c.Wait, DefaultWait)
+	c.Heartbeat = cmp.Or(c.Heartbeat, DefaultHeartbeat)
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return c
+}
+
+// Validate joins every fault, each naming its field.
+func (c Config) Validate() error {
+	var faults []error
+	for name, missing := range map[string]bool{
+		"Keys": c.Keys == nil, "Tenants": c.Tenants == nil, "Log": c.Log == nil, "Requests": c.Requests == nil,
+		"Waits": c.Waits == nil, "Catalogue": c.Catalogue == nil, "Directory": c.Directory == nil, "Books": c.Books == nil,
+	} {
+		if missing {
+			faults = append(faults, errors.New("gateway: "+name+" is missing"))
+		}
+	}
+	if c.MaxBody < 0 || c.IdleTimeout < 0 || c.Wait < 0 || c.Heartbeat < 0 {
+		faults = append(faults, errors.New("gateway: MaxBody, IdleTimeout, Wait or Heartbeat is negative"))
+	}
+	return errors.Join(faults...)
+}
+
+// Gateway answers HTTP. It is safe for concurrent use.
+type Gateway struct {
+	cfg      Config
+	api      huma.API
+	handler  http.Handler
+	sessions *views
+}
+
+// New makes a gateway with all its endpoints.
+func New(config Config) (*Gateway, error) {
+	config = config.withDefaults()
+	if err := config.Validate(); err != nil {
+		return nil, err
+	}
+	speakProblems()
+	routes := http.NewServeMux()
+	made := &Gateway{cfg: config, api: humago.New(routes, document(config.Version))}
+	var err error
+	if made.sessions, err = newViews(config); err != nil {
+		return nil, err
+	}
+	made.routes()
+	made.handler = made.plumb(routes)
+	return made, nil
+}
+
+// ServeHTTP implements [http.Handler].
+func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) { g.handler.ServeHTTP(w, r) }
+
+// OpenAPI describes every endpoint.
+func (g *Gateway) OpenAPI() *huma.OpenAPI { return g.api.OpenAPI() }
+
+// routes are all endpoints.
+func (g *Gateway) routes() {
+	g.sessionRoutes()
+	g.executeRoutes()
+	g.sendRoutes()
+	g.catalogueRoutes()
+	g.usageRoutes()
+	g.selfRoutes()
+}

@@ -1,0 +1,102 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+
+	"github.com/feira-dev/feira/events"
+	"github.com/feira-dev/feira/internal/access"
+	"github.com/feira-dev/feira/internal/session"
+	"github.com/feira-dev/feira/internal/tenant"
+	"github.com/feira-dev/feira/internal/usage"
+)
+
+// Errors that ports wrap.
+var (
+	// ErrUnknownKey occurs when a text is no key, or the key was revoked or has
+	// expired.
+	ErrUnknownKey = errors.New("unknown API key")
+	// ErrBacklogFull occurs when a tenant has as many requests waiting as it may.
+	ErrBacklogFull = errors.New("backlog full")
+	// ErrUnavailable occurs when what a port stands for cannot be reached now.
+	ErrUnavailable = errors.New("unavailable")
+)
+
+// Keys knows the API keys. Implementations are safe for concurrent use.
+type Keys interface {
+	// Authenticate tells whose key a text is, or [ErrUnknownKey].
+	Authenticate(ctx context.Context, text string) (access.Caller, error)
+}
+
+// Tenants knows the tenants. Implementations are safe for concurrent use.
+type Tenants interface {
+	Lookup(ctx context.Context, id tenant.ID) (tenant.Tenant, bool, error)
+	// Tagged are the tenants with a tag, by [events.TenantTag], in any order.
+	Tagged(ctx context.Context, tag string) ([]tenant.ID, error)
+}
+
+// Log is the log of sessions, as workers have it.
+type Log interface {
+	// Append stores the entry after its Last, or fails with an error that wraps
+	// session.ErrConflict or session.ErrUncertain.
+	Append(ctx context.Context, entry session.Entry) (uint64, error)
+	// Read lists the session's events after the sequence, in order.
+	Read(ctx context.Context, tenant events.TenantID, id session.ID, after uint64) ([]events.Record, error)
+}
+
+// Requests takes in requests.
+type Requests interface {
+	// Publish stores a request, or fails with an error that wraps
+	// [ErrBacklogFull] or [ErrUnavailable]. The tenant's own limit is looked at
+	// first; 0 leaves it to the broker's.
+	Publish(ctx context.Context, message events.Message, limit int) (sequence uint64, err error)
+}
+
+// Waits tells what becomes of requests.
+type Waits interface {
+	// Turn tells hear of the facts of a request that stand behind the sequence in
+	// its session's log, in order, each once, up to its ending, and of the model's
+	// words as they come. It returns when hear has heard the ending, when hear
+	// fails, or when ctx ends.
+	Turn(ctx context.Context, request Pending, after uint64, hear func(Heard) error) error
+}
+
+// Pending is a request that the broker has taken.
+type Pending struct {
+	Tenant  events.TenantID
+	Session events.SessionID
+	Request events.RequestID
+}
+
+// from is the sequence behind which the request's facts stand: what was there
+// before it was published, unless it may be one that was published earlier.
+func (p Pending) from(before view, key string) uint64 {
+	if key != "" {
+		return 0
+	}
+	return before.sequence
+}
+
+// Heard is a fact of a request, or words of the model that the next fact will
+// hold.
+type Heard struct {
+	Record events.Record // without an event: it is words
+	Words  string
+}
+
+// Directory knows what servers there are, and which of them a tenant has
+// connected.
+type Directory interface {
+	// Servers are all servers that there are, in a stable order.
+	Servers() []Server
+	// Server is one of them, or what little is known of one that is attached to
+	// the tenant alone; false when nothing is.
+	Server(ctx context.Context, customer tenant.Tenant, id string) (Server, bool)
+	// Connections are what credentials a tenant has.
+	Connections(ctx context.Context, id tenant.ID) ([]Connection, error)
+}
+
+// Books is the read side of the ledger.
+type Books interface {
+	ToolCalls(ctx context.Context, filter usage.ToolCallFilter) (usage.ToolCallPage, error)
+}

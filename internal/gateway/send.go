@@ -1,0 +1,244 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"github.com/feira-dev/feira/events"
+	"github.com/feira-dev/feira/internal/access"
+)
+
+// SendResult is an agent's answer.
+type SendResult struct {
+	Message    string           `json:"message"`
+	ToolCalls  []ToolCallRecord `json:"tool_calls"`
+	Iterations int              `json:"iterations"`
+}
+
+type sendIn struct {
+	sessionPath
+	Key    string `header:"Idempotency-Key" maxLength:"255" doc:"The same key and body are one turn, with one answer."`
+	Accept string `header:"Accept" doc:"text/event-stream for the turn as it goes; its answer alone otherwise."`
+	LastID string `header:"Last-Event-ID" doc:"Of a stream that broke off, with its Idempotency-Key: goes on behind this event."`
+	Body   struct {
+		_       struct{} `json:"-" additionalProperties:"true"`
+		Message string   `json:"message" minLength:"1" doc:"What the agent is told."`
+	}
+}
+
+type resumeIn struct {
+	sessionPath
+	Request string `path:"request" doc:"The request's id, from the header X-Feira-Request."`
+	LastID  string `header:"Last-Event-ID" doc:"Goes on behind this event."`
+}
+
+func (g *Gateway) sendRoutes() {
+	faults := []int{http.StatusNotFound, http.StatusConflict, http.StatusServiceUnavailable, http.StatusGatewayTimeout, http.StatusBadGateway}
+	serve(g, endpoint{
+		method: http.MethodPost, path: "/v1/sessions/{id}/send", id: "send", group: "sessions", scope: access.ScopeToolsExecute, faults: faults,
+		summary: "Tell the session's agent something, and have its answer, or a stream of what it does (Accept: text/event-stream)",
+	}, g.send)
+	serve(g, endpoint{
+		method: http.MethodGet, path: "/v1/sessions/{id}/requests/{request}/events", id: "resume", group: "sessions", scope: access.ScopeSessionsRead, faults: faults,
+		summary: "Stream what became of a request, from its start or from behind an event",
+	}, g.resume)
+}
+
+func (g *Gateway) send(ctx context.Context, caller access.Caller, in *sendIn) (*huma.StreamResponse, error) {
+	from, err := parseEventID(in.LastID)
+	if err != nil {
+		return nil, err
+	}
+	found, err := g.open(ctx, caller, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	request := events.Request{Message: in.Body.Message}
+	pending, err := g.ask(ctx, caller, found, events.KindTurn, in.Key, request)
+	if err != nil {
+		return nil, err
+	}
+	if wantsStream(in.Accept) {
+		return g.stream(pending, reading{after: pending.from(found, in.Key), from: from, message: in.Body.Message}), nil
+	}
+	told := telling{}
+	var answer *SendResult
+	err = g.wait(ctx, pending, pending.from(found, in.Key), func(heard Heard) error {
+		if started, ok := heard.Record.Event.(*events.TurnStarted); ok && started.Attempt == 1 {
+			return sameRequest(started, request)
+		}
+		told.hear(heard.Record)
+		if end, ok := heard.Record.Event.(*events.TurnCompleted); ok {
+			if end.Status != events.TurnCompletedOK {
+				return unanswered(end)
+			}
+			answer = told.result(end)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &huma.StreamResponse{Body: func(ctx huma.Context) {
+		ctx.SetHeader(headerRequest, string(pending.Request))
+		ctx.SetHeader("Content-Type", "application/json")
+		_ = g.api.Marshal(ctx.BodyWriter(), "application/json", answer) // a client that left is nobody's loss
+	}}, nil
+}
+
+func (g *Gateway) resume(ctx context.Context, caller access.Caller, in *resumeIn) (*huma.StreamResponse, error) {
+	from, err := parseEventID(in.LastID)
+	if err != nil {
+		return nil, err
+	}
+	found, err := g.session(ctx, caller, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	request, err := events.ParseRequestID(in.Request)
+	if err != nil {
+		return nil, problem(http.StatusNotFound, CodeNotFound, "there is no such request")
+	}
+	return g.stream(Pending{Tenant: found.tenant, Session: found.id, Request: request}, reading{from: from}), nil
+}
+
+func wantsStream(accept string) bool {
+	for part := range strings.SplitSeq(accept, ",") {
+		media, _, _ := strings.Cut(part, ";")
+		if strings.TrimSpace(media) == "text/event-stream" {
+			return true
+		}
+	}
+	return false
+}
+
+// reading is how a stream is read.
+type reading struct {
+	// after is the sequence behind which the request's facts stand.
+	after uint64
+	// from is the last event that the client has seen. What led to the next one is
+	// read all the same: a call's outcome is told with the arguments that the fact
+	// before it holds.
+	from eventID
+	// message is what the client has asked now; empty for one that only reads.
+	message string
+}
+
+// headerRequest names the request that an answer is of.
+const headerRequest = "X-Feira-Request"
+
+// stream answers with what becomes of a request, frame by frame.
+func (g *Gateway) stream(pending Pending, how reading) *huma.StreamResponse {
+	return &huma.StreamResponse{Body: func(ctx huma.Context) {
+		r, w := humago.Unwrap(ctx)
+		header := w.Header()
+		header.Set(headerRequest, string(pending.Request))
+		header.Set("Content-Type", "text/event-stream")
+		header.Set("X-Accel-Buffering", "no") // or nginx keeps the frames back
+		out := newFrames(w, g.cfg.Heartbeat)
+		defer out.close()
+		g.tell(r.Context(), out, pending, how)
+	}}
+}
+
+// tell writes a request's facts as the frames of clients that know CodeSpar.
+// Whatever goes wrong, once the stream has begun, is a frame too.
+func (g *Gateway) tell(ctx context.Context, out *frames, pending Pending, how reading) {
+	told := telling{}
+	if how.message != "" && how.from.sequence == 0 {
+		_ = out.send("", "user_message", map[string]string{"content": how.message}) // the next frame fails too
+	}
+	err := g.wait(ctx, pending, how.after, func(heard Heard) error {
+		if heard.Record.Event == nil {
+			return out.send("", "assistant_delta", map[string]string{"content": heard.Words})
+		}
+		if started, ok := heard.Record.Event.(*events.TurnStarted); ok && started.Attempt == 1 && how.message != "" {
+			if err := sameRequest(started, events.Request{Message: how.message}); err != nil {
+				return err
+			}
+		}
+		for n, frame := range told.frames(heard.Record) {
+			id := eventID{heard.Record.Sequence, n + 1}
+			if id.behind(how.from) {
+				if err := out.send(id.String(), frame.event, frame.data); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil && ctx.Err() == nil {
+		_ = out.send("", "error", g.problemOf(ctx, err)) // it is the last
+	}
+}
+
+// telling gathers what a turn's facts mean to a client.
+type telling struct {
+	inputs map[place]json.RawMessage
+	calls  []ToolCallRecord
+	words  int
+}
+
+type frame struct {
+	event string
+	data  any
+}
+
+// hear takes a fact in and returns the calls that it asks for and the outcome
+// that it brings.
+func (t *telling) hear(record events.Record) []frame {
+	switch event := record.Event.(type) {
+	case *events.ModelReplied:
+		return t.reply(record, event)
+	case *events.ToolReturned:
+		at := place{Session: record.Session, Request: record.Request, Iteration: event.Iteration, Index: event.Index}
+		call := recordOf(record, event, t.inputs[at])
+		t.calls = append(t.calls, call)
+		return []frame{{"tool_result", call}}
+	}
+	return nil
+}
+
+func (t *telling) reply(record events.Record, event *events.ModelReplied) []frame {
+	var out []frame
+	if event.Text != "" {
+		out = append(out, frame{"assistant_text", map[string]any{"content": event.Text, "iteration": event.Iteration}})
+	}
+	if t.inputs == nil {
+		t.inputs = map[place]json.RawMessage{}
+	}
+	for n, call := range event.ToolCalls {
+		at := place{Session: record.Session, Request: record.Request, Iteration: event.Iteration, Index: n}
+		t.inputs[at] = objectOr(json.RawMessage(call.Arguments))
+		out = append(out, frame{"tool_use", map[string]any{"id": at.id(), "name": call.Name, "input": t.inputs[at]}})
+	}
+	return out
+}
+
+// frames are the frames of a fact, its ending's included.
+func (t *telling) frames(record events.Record) []frame {
+	out := t.hear(record)
+	end, ok := record.Event.(*events.TurnCompleted)
+	switch {
+	case !ok:
+	case end.Status == events.TurnCompletedOK:
+		out = append(out, frame{"done", t.result(end)})
+	default:
+		why := unanswered(end)
+		out = append(out, frame{"error", map[string]string{"error": why.Code, "message": why.Message}})
+	}
+	return out
+}
+
+func (t *telling) result(end *events.TurnCompleted) *SendResult {
+	calls := t.calls
+	if calls == nil {
+		calls = []ToolCallRecord{}
+	}
+	return &SendResult{Message: end.Message, ToolCalls: calls, Iterations: end.Iterations}
+}

@@ -1,0 +1,36 @@
+package gateway
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/feira-dev/feira/events"
+	"github.com/feira-dev/feira/internal/tenant"
+)
+
+// worded turns the errors of ports into problems; others stay as they are, and
+// are told as internal.
+func worded(err error) error {
+	switch {
+	case errors.Is(err, ErrUnknownKey):
+		return unauthorized("Missing or invalid Bearer token")
+	case errors.Is(err, ErrBacklogFull):
+		made := problem(http.StatusTooManyRequests, CodeBacklogFull, "%s", err.Error())
+		made.headers = http.Header{"Retry-After": {"1"}}
+		return made
+	case errors.Is(err, ErrUnavailable):
+		made := problem(http.StatusServiceUnavailable, CodeUnavailable, "the broker cannot be reached; nothing was done")
+		made.headers = http.Header{"Retry-After": {"1"}}
+		return made
+	case errors.Is(err, events.ErrInvalidRequest), errors.Is(err, events.ErrTooLarge), errors.Is(err, events.ErrInvalidID), errors.Is(err, tenant.ErrInvalid):
+		return problem(http.StatusBadRequest, CodeInvalidRequest, "%s", err.Error())
+	default:
+		return err
+	}
+}
+
+// sessionGone is the answer for a session that is not there, is closed, or is
+// another's: they are not told apart.
+func sessionGone() *Problem {
+	return problem(http.StatusNotFound, CodeSessionNotFound, "Session not found or closed")
+}
