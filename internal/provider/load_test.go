@@ -52,6 +52,8 @@ func TestTheHostsAreThoseOfTheProviders(t *testing.T) {
 // whole is a manifest of one tool, of which a test takes what it needs.
 const whole = `id: open
 name: Open
+category: payments
+country: BR
 docs: https://open.example/docs
 base_urls: {live: "https://open.example"}
 credential: {fields: [{name: key, description: Key, secret: true}]}

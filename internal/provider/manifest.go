@@ -15,6 +15,10 @@ type Manifest struct {
 	// ID names the server in tool names and in the vault.
 	ID   string `json:"id"`
 	Name string `json:"name"`
+	// Category is what the provider is for: payments, shipping, fiscal, messaging.
+	Category string `json:"category"`
+	// Country is where it is used, in ISO 3166's two letters.
+	Country string `json:"country"`
 	// Docs is where the provider documents its API.
 	Docs string `json:"docs"`
 	// Corrects says, for people, where the manifest goes another way than public
