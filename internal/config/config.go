@@ -31,6 +31,7 @@ type Config struct {
 
 	NATS      NATS      `embed:"" prefix:"nats-" group:"Broker"`
 	Streams   Streams   `embed:"" prefix:"streams-" group:"Broker"`
+	Gateway   Gateway   `embed:"" prefix:"gateway-" group:"Gateway"`
 	Scheduler Scheduler `embed:"" prefix:"scheduler-" group:"Scheduler"`
 	Worker    Worker    `embed:"" prefix:"worker-" group:"Worker"`
 	Model     Model     `embed:"" prefix:"model-" group:"Model"`
@@ -49,6 +50,7 @@ func (c Config) WithDefaults() Config {
 	fill(&c.DataDir, ".feira")
 	c.NATS = c.NATS.WithDefaults()
 	c.Streams = c.Streams.WithDefaults()
+	c.Gateway = c.Gateway.WithDefaults()
 	c.Scheduler = c.Scheduler.WithDefaults()
 	c.Worker = c.Worker.WithDefaults()
 	c.Model = c.Model.WithDefaults()
@@ -68,6 +70,7 @@ func (c Config) Validate() error {
 	}
 	faults.section("nats", c.NATS.faults())
 	faults.section("streams", c.Streams.faults())
+	faults.section("gateway", c.Gateway.faults())
 	faults.section("scheduler", c.Scheduler.faults())
 	faults.section("worker", c.Worker.faults())
 	faults.section("model", c.Model.faults())

@@ -24,12 +24,15 @@ const (
 // Config is what a gateway is made of.
 type Config struct {
 	Keys      Keys
+	Keyring   Keyring
 	Tenants   Tenants
+	Registrar Registrar
 	Log       Log
 	Requests  Requests
 	Waits     Waits
 	Catalogue agent.Catalogue
 	Directory Directory
+	Safe      Safe
 	Books     Books
 	Logger    *slog.Logger
 	// Version is told in the OpenAPI document.
@@ -64,8 +67,8 @@ func (c Config) withDefaults() Config {
 func (c Config) Validate() error {
 	var faults []error
 	for name, missing := range map[string]bool{
-		"Keys": c.Keys == nil, "Tenants": c.Tenants == nil, "Log": c.Log == nil, "Requests": c.Requests == nil,
-		"Waits": c.Waits == nil, "Catalogue": c.Catalogue == nil, "Directory": c.Directory == nil, "Books": c.Books == nil,
+		"Keys": c.Keys == nil, "Keyring": c.Keyring == nil, "Tenants": c.Tenants == nil, "Registrar": c.Registrar == nil, "Log": c.Log == nil, "Requests": c.Requests == nil,
+		"Waits": c.Waits == nil, "Catalogue": c.Catalogue == nil, "Directory": c.Directory == nil, "Safe": c.Safe == nil, "Books": c.Books == nil,
 	} {
 		if missing {
 			faults = append(faults, errors.New("gateway: "+name+" is missing"))
@@ -114,7 +117,11 @@ func (g *Gateway) routes() {
 	g.sessionRoutes()
 	g.executeRoutes()
 	g.sendRoutes()
+	g.logRoutes()
+	g.connectionRoutes()
 	g.catalogueRoutes()
 	g.usageRoutes()
+	g.keyRoutes()
+	g.tenantRoutes()
 	g.selfRoutes()
 }

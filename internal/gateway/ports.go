@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/feira-dev/feira/events"
 	"github.com/feira-dev/feira/internal/access"
@@ -18,6 +19,11 @@ var (
 	ErrUnknownKey = errors.New("unknown API key")
 	// ErrBacklogFull occurs when a tenant has as many requests waiting as it may.
 	ErrBacklogFull = errors.New("backlog full")
+	// ErrExists occurs when what is to be made is there already.
+	ErrExists = errors.New("exists already")
+	// ErrUnfit occurs when a credential cannot be one of its server; the text says
+	// what is wrong, and never what it is.
+	ErrUnfit = errors.New("unfit credential")
 	// ErrUnavailable occurs when what a port stands for cannot be reached now.
 	ErrUnavailable = errors.New("unavailable")
 )
@@ -26,6 +32,32 @@ var (
 type Keys interface {
 	// Authenticate tells whose key a text is, or [ErrUnknownKey].
 	Authenticate(ctx context.Context, text string) (access.Caller, error)
+}
+
+// Keyring keeps the API keys.
+type Keyring interface {
+	Create(ctx context.Context, key access.Key) error
+	// List is those of a tenant, or all where it is empty, the oldest first.
+	List(ctx context.Context, owner tenant.ID) ([]access.Key, error)
+	// Find is the key of an id; false when there is none.
+	Find(ctx context.Context, id access.ID) (access.Key, bool, error)
+	// Revoke has a key refused from now on, and tells it as it then is.
+	Revoke(ctx context.Context, id access.ID, at time.Time) (access.Key, bool, error)
+}
+
+// Registrar changes who the tenants are.
+type Registrar interface {
+	// List is every tenant, in the order of their ids.
+	List(ctx context.Context) ([]tenant.Tenant, error)
+	// Register stores a new tenant, or fails with [ErrExists], or with an error
+	// that wraps [tenant.ErrInvalid].
+	Register(ctx context.Context, customer tenant.Tenant) error
+	// Amend changes a tenant; false when there is none. change may be called more
+	// than once.
+	Amend(ctx context.Context, id tenant.ID, change func(*tenant.Tenant) error) (tenant.Tenant, bool, error)
+	// Delete takes a tenant from the registry, revokes its keys and destroys its
+	// credentials, and tells how many those were.
+	Delete(ctx context.Context, id tenant.ID) (credentials int, err error)
 }
 
 // Tenants knows the tenants. Implementations are safe for concurrent use.
@@ -94,6 +126,15 @@ type Directory interface {
 	Server(ctx context.Context, customer tenant.Tenant, id string) (Server, bool)
 	// Connections are what credentials a tenant has.
 	Connections(ctx context.Context, id tenant.ID) ([]Connection, error)
+}
+
+// Safe keeps the tenants' credentials.
+type Safe interface {
+	// Seal stores a tenant's credential for a server, as a person gives it, in
+	// place of the one before, or fails with an error that wraps [ErrUnfit].
+	Seal(ctx context.Context, customer tenant.Tenant, server, text string) error
+	// Drop deletes it; dropping what is not there succeeds.
+	Drop(ctx context.Context, customer tenant.Tenant, server string) error
 }
 
 // Books is the read side of the ledger.

@@ -1,0 +1,38 @@
+package config
+
+import "time"
+
+// Gateway is the role that serves HTTP.
+type Gateway struct {
+	// Address is where it listens. Defaults to 127.0.0.1:8080.
+	Address string `name:"address" help:"Address that the HTTP API listens on." env:"FEIRA_GATEWAY_ADDRESS" default:"127.0.0.1:8080"`
+	// SessionIdle closes a session that was opened over HTTP and that nothing
+	// happens in. Defaults to 30 min.
+	SessionIdle time.Duration `name:"session-idle" help:"After how long without an event a session ends." env:"FEIRA_GATEWAY_SESSION_IDLE" default:"30m"`
+	// Wait is how long an answer is waited for. Defaults to 5 min.
+	Wait time.Duration `name:"wait" help:"How long an answer is waited for." env:"FEIRA_GATEWAY_WAIT" default:"5m"`
+	// MaxBody is the largest body that is taken, in bytes. Defaults to 256 KiB.
+	MaxBody int64 `name:"max-body" help:"Largest body that is taken, in bytes." env:"FEIRA_GATEWAY_MAX_BODY" default:"262144"`
+	// SoftStop is how long waits and streams may go on after a stop. Defaults to 10 s.
+	SoftStop time.Duration `name:"soft-stop" help:"How long waits may go on after a stop." env:"FEIRA_GATEWAY_SOFT_STOP" default:"10s"`
+}
+
+// WithDefaults fills what was left out.
+func (g Gateway) WithDefaults() Gateway {
+	fill(&g.Address, "127.0.0.1:8080")
+	fill(&g.SessionIdle, 30*time.Minute)
+	fill(&g.Wait, 5*time.Minute)
+	fill(&g.MaxBody, 256<<10)
+	fill(&g.SoftStop, 10*time.Second)
+	return g
+}
+
+func (g Gateway) faults() faults {
+	var faults faults
+	faults.add("address", checkAddress(g.Address))
+	faults.add("session_idle", checkDuration(g.SessionIdle, time.Second, 30*24*time.Hour))
+	faults.add("wait", checkDuration(g.Wait, time.Second, time.Hour))
+	faults.add("max_body", checkRange(g.MaxBody, 1<<10, 1<<20))
+	faults.add("soft_stop", checkDuration(g.SoftStop, time.Second, time.Hour))
+	return faults
+}
