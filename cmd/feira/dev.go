@@ -26,6 +26,7 @@ func (c *devCommand) Run(i *invocation) error {
 				names[n] = string(id)
 			}
 			say(i.out, "feira is up: broker %s, model %s, data in %s, tenants %s", dev.NATS, dev.Model, dev.DataDir, strings.Join(names, ", "))
+			say(i.out, "HTTP API at %s with key %s, described at %s/docs", dev.HTTP, dev.Key, dev.HTTP)
 			say(i.out, `try: feira send tenant_acme "Charge R$ 150,00 to Maria Silva (maria@example.com) and ship it to CEP 01310-100"`)
 		},
 	})
@@ -41,8 +42,8 @@ func (c *runCommand) Run(i *invocation) error {
 	if err != nil {
 		return err
 	}
-	return app.RunRoles(i.ctx, i.cfg, i.tel, roles, func() {
-		i.tel.Logger().InfoContext(i.ctx, "roles are up", "roles", strings.Join(c.Roles, ","))
+	return app.RunRoles(i.ctx, i.cfg, i.tel, roles, func(at app.Addresses) {
+		i.tel.Logger().InfoContext(i.ctx, "roles are up", "roles", strings.Join(c.Roles, ","), "http", at.HTTP)
 	})
 }
 

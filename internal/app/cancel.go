@@ -136,7 +136,10 @@ func (o *Operator) PauseTenant(ctx context.Context, id tenant.ID, paused bool) e
 	if err != nil {
 		return err
 	}
-	_, found, err := registry.Amend(ctx, id, func(customer *tenant.Tenant) { customer.Paused = paused })
+	_, found, err := registry.Amend(ctx, id, func(customer *tenant.Tenant) error {
+		customer.Paused = paused
+		return nil
+	})
 	if err == nil && !found {
 		err = fmt.Errorf("%w: %s", ErrUnknownTenant, id)
 	}

@@ -98,6 +98,7 @@ func newDemo(cfg config.Config, tel *telemetry.Telemetry, params DemoParams) (*d
 	cfg.NATS.User, cfg.NATS.Password, cfg.NATS.Credentials, cfg.NATS.Replicas = operator, config.Redacted(password), "", 1
 	cfg.Ledger.DSN, cfg.Vault.KEK = "", ""
 	cfg.Worker.Slots = demoSlots
+	cfg.Gateway.Address = "127.0.0.1:0"
 	made, err := newWorld(cfg, tel, worldParams{broker: natsd.Config{Users: users}, standIns: true, modelLatency: demoLatency})
 	if err != nil {
 		return nil, err
@@ -116,7 +117,7 @@ func (d *demo) play(ctx context.Context) (DemoReport, error) {
 	running, stop := context.WithCancel(ctx)
 	ready, stopped := make(chan struct{}), make(chan error, 1)
 	go func() {
-		stopped <- RunRoles(running, d.world.cfg, d.tel, AllRoles(), func() { close(ready) })
+		stopped <- RunRoles(running, d.world.cfg, d.tel, AllRoles(), func(Addresses) { close(ready) })
 	}()
 	var report DemoReport
 	var err error

@@ -28,6 +28,8 @@ type DevParams struct {
 // Dev says where an all-in-one Feira is to be found.
 type Dev struct {
 	NATS    string      `json:"nats"`
+	HTTP    string      `json:"http"`
+	Key     string      `json:"key"` // of the platform, for test tenants
 	Model   string      `json:"model"`
 	DataDir string      `json:"data_dir"`
 	Tenants []tenant.ID `json:"tenants"`
@@ -69,9 +71,15 @@ func (w *world) runDev(ctx context.Context, tel *telemetry.Telemetry, params Dev
 	if err != nil {
 		return err
 	}
-	err = RunRoles(ctx, w.cfg, tel, AllRoles(), func() {
+	key, err := w.key(ctx, tel)
+	if err != nil {
+		return err
+	}
+	err = RunRoles(ctx, w.cfg, tel, AllRoles(), func(at Addresses) {
 		if params.Ready != nil {
-			params.Ready(Dev{NATS: w.cfg.NATS.URL, Model: w.modelName(), DataDir: w.cfg.DataDir, Tenants: tenants})
+			params.Ready(Dev{
+				NATS: w.cfg.NATS.URL, HTTP: "http://" + at.HTTP, Key: key, Model: w.modelName(), DataDir: w.cfg.DataDir, Tenants: tenants,
+			})
 		}
 	})
 	if errors.Is(context.Cause(ctx), errWorldEnded) {

@@ -41,7 +41,7 @@ func setup(t *testing.T) *testBundle {
 	require.NoError(t, err)
 	running, stop := context.WithCancel(context.WithoutCancel(t.Context()))
 	ready, stopped := make(chan struct{}), make(chan error, 1)
-	go func() { stopped <- RunRoles(running, w.cfg, tel, AllRoles(), func() { close(ready) }) }()
+	go func() { stopped <- RunRoles(running, w.cfg, tel, AllRoles(), func(Addresses) { close(ready) }) }()
 	o := NewOperator(w.cfg, tel)
 	t.Cleanup(func() {
 		o.Close()

@@ -32,6 +32,9 @@ type kit struct {
 	vault  *vault.Vault
 	ledger *ledger.Ledger
 
+	// addresses are written while the roles start.
+	addresses Addresses
+
 	closers []func()
 }
 

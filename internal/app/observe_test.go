@@ -60,7 +60,7 @@ func runScheduler(t *testing.T, cfg config.Config) *process {
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	ready, stopped := make(chan struct{}), make(chan error, 1)
-	go func() { stopped <- RunRoles(ctx, cfg, tel, []Role{RoleScheduler}, func() { close(ready) }) }()
+	go func() { stopped <- RunRoles(ctx, cfg, tel, []Role{RoleScheduler}, func(Addresses) { close(ready) }) }()
 	stop := sync.OnceFunc(func() {
 		cancel()
 		require.NoError(t, <-stopped)

@@ -14,6 +14,7 @@ type Role string
 
 // Roles.
 const (
+	RoleGateway   Role = "gateway"
 	RoleScheduler Role = "scheduler"
 	RoleWorker    Role = "worker"
 	RoleMeter     Role = "meter"
@@ -36,6 +37,7 @@ func specs() []spec {
 		{RoleScheduler, "grants waiting requests fairly, one leader at a time", buildScheduler},
 		{RoleUpkeep, "renews the tokens of accounts that nobody uses", buildUpkeep},
 		{RoleWorker, "runs the agents of granted requests", buildWorker},
+		{RoleGateway, "serves the HTTP API", buildGateway},
 	}
 }
 

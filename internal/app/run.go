@@ -21,8 +21,8 @@ const startTime = time.Minute
 
 // RunRoles runs roles against the broker of the configuration until ctx ends;
 // running work then has the worker's soft stop to end. onReady, when not nil,
-// is told once all roles are up.
-func RunRoles(ctx context.Context, cfg config.Config, tel *telemetry.Telemetry, roles []Role, onReady func()) error {
+// is told where they are once all roles are up.
+func RunRoles(ctx context.Context, cfg config.Config, tel *telemetry.Telemetry, roles []Role, onReady func(Addresses)) error {
 	k := newKit(cfg, tel)
 	defer k.close()
 	if err := k.provision(ctx); err != nil {
@@ -32,7 +32,17 @@ func RunRoles(ctx context.Context, cfg config.Config, tel *telemetry.Telemetry, 
 	if err != nil {
 		return err
 	}
-	return runPart(ctx, group, cfg.Worker.SoftStop, onReady)
+	return runPart(ctx, group, cfg.Worker.SoftStop, func() {
+		if onReady != nil {
+			onReady(k.addresses)
+		}
+	})
+}
+
+// Addresses say where the roles of a process are to be found.
+type Addresses struct {
+	// HTTP is host and port of the gateway; empty where it is not among the roles.
+	HTTP string
 }
 
 func buildRoles(ctx context.Context, k *kit, roles []Role) (lifecycle.Part, error) {
@@ -87,9 +97,7 @@ func runPart(ctx context.Context, part lifecycle.Part, softStop time.Duration, o
 	if err != nil {
 		return err
 	}
-	if onReady != nil {
-		onReady()
-	}
+	onReady()
 	select {
 	case <-part.Done():
 		return part.Err()

@@ -24,7 +24,7 @@ type ServerConfig struct {
 	Address string
 	Handler http.Handler
 	Logger  *slog.Logger
-	// Ready hears, once, where the server listens.
+	// Ready hears, once, where the server listens, before it counts as started.
 	Ready func(address string)
 }
 
@@ -47,10 +47,10 @@ func NewServer(config ServerConfig) lifecycle.Part {
 		release := context.AfterFunc(fetch, func() { stopped <- errors.Join(server.Shutdown(work), server.Close()) })
 		defer release()
 		config.Logger.InfoContext(fetch, "serving HTTP", "address", listener.Addr().String())
-		ready()
 		if config.Ready != nil {
 			config.Ready(listener.Addr().String())
 		}
+		ready()
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			return fmt.Errorf("serving HTTP: %w", err)
 		}

@@ -12,8 +12,8 @@ import (
 // Amend changes what is stored of a tenant and keeps all else: a write that
 // meets another's is made anew on top of it, so change may be called more than
 // once. It is false when there is no such tenant. A change that breaks a rule is
-// [tenant.ErrInvalid] and stores nothing.
-func (t *Tenants) Amend(ctx context.Context, id tenant.ID, change func(*tenant.Tenant)) (tenant.Tenant, bool, error) {
+// [tenant.ErrInvalid], and one that fails its own error; neither stores anything.
+func (t *Tenants) Amend(ctx context.Context, id tenant.ID, change func(*tenant.Tenant) error) (tenant.Tenant, bool, error) {
 	if _, err := events.ParseTenantID(string(id)); err != nil {
 		return tenant.Tenant{}, false, err
 	}
@@ -29,8 +29,11 @@ func (t *Tenants) Amend(ctx context.Context, id tenant.ID, change func(*tenant.T
 		if err != nil {
 			return tenant.Tenant{}, false, err
 		}
-		change(&value)
+		if err := change(&value); err != nil {
+			return tenant.Tenant{}, false, err
+		}
 		value.ID = id
+		value = value.WithDefaults()
 		if err := value.Validate(); err != nil {
 			return tenant.Tenant{}, false, err
 		}

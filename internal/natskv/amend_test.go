@@ -23,7 +23,7 @@ func TestAmendmentsDoNotOverwriteEachOther(t *testing.T) {
 	var all sync.WaitGroup
 	for hand := range hands {
 		all.Go(func() {
-			_, _, faults[hand] = tenants.Amend(t.Context(), "acme", func(customer *tenant.Tenant) { customer.Weight++ })
+			_, _, faults[hand] = tenants.Amend(t.Context(), "acme", func(customer *tenant.Tenant) error { customer.Weight++; return nil })
 		})
 	}
 	all.Wait()
@@ -38,16 +38,16 @@ func TestAmendmentsAreHeldToTheRules(t *testing.T) {
 	t.Parallel()
 	tenants := setup(t).tenants(t)
 	require.NoError(t, tenants.Put(t.Context(), someTenant("acme")))
-	_, _, err := tenants.Amend(t.Context(), "acme", func(customer *tenant.Tenant) { customer.Weight = -1 })
+	_, _, err := tenants.Amend(t.Context(), "acme", func(customer *tenant.Tenant) error { customer.Weight = -1; return nil })
 	require.ErrorIs(t, err, tenant.ErrInvalid)
-	got, found, err := tenants.Amend(t.Context(), "acme", func(customer *tenant.Tenant) { customer.ID, customer.Paused = "other", true })
+	got, found, err := tenants.Amend(t.Context(), "acme", func(customer *tenant.Tenant) error { customer.ID, customer.Paused = "other", true; return nil })
 	require.NoError(t, err)
 	require.True(t, found)
 	require.True(t, got.Paused)
 	require.Equal(t, tenant.ID("acme"), got.ID, "a tenant keeps its id")
-	_, found, err = tenants.Amend(t.Context(), "nobody", func(*tenant.Tenant) {})
+	_, found, err = tenants.Amend(t.Context(), "nobody", func(*tenant.Tenant) error { return nil })
 	require.NoError(t, err)
 	require.False(t, found)
-	_, _, err = tenants.Amend(t.Context(), "a.b", func(*tenant.Tenant) {})
+	_, _, err = tenants.Amend(t.Context(), "a.b", func(*tenant.Tenant) error { return nil })
 	require.ErrorIs(t, err, events.ErrInvalidID)
 }

@@ -32,6 +32,16 @@ func (c *Client) Tenants(ctx context.Context) (*Tenants, error) {
 // Put stores a tenant, new or changed, with its defaults filled in. One that
 // breaks a rule is [tenant.ErrInvalid] and changes nothing.
 func (t *Tenants) Put(ctx context.Context, value tenant.Tenant) error {
+	return t.store(value, func(key string, data []byte) (uint64, error) { return t.bucket.Put(ctx, key, data) })
+}
+
+// Create stores a new tenant as Put does, or fails with [ErrConflict] when there
+// is one of its id.
+func (t *Tenants) Create(ctx context.Context, value tenant.Tenant) error {
+	return t.store(value, func(key string, data []byte) (uint64, error) { return t.bucket.Create(ctx, key, data) })
+}
+
+func (t *Tenants) store(value tenant.Tenant, write func(key string, data []byte) (uint64, error)) error {
 	value = value.WithDefaults()
 	if err := value.Validate(); err != nil {
 		return err
@@ -40,7 +50,11 @@ func (t *Tenants) Put(ctx context.Context, value tenant.Tenant) error {
 	if err != nil {
 		return fmt.Errorf("laying out tenant %s: %w", value.ID, err)
 	}
-	if _, err := t.bucket.Put(ctx, string(value.ID), data); err != nil {
+	_, err = write(string(value.ID), data)
+	switch {
+	case refused(err):
+		return fmt.Errorf("storing tenant %s: %w", value.ID, ErrConflict)
+	case err != nil:
 		return fmt.Errorf("storing tenant %s: %w", value.ID, err)
 	}
 	return nil

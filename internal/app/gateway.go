@@ -1,0 +1,98 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/feira-dev/feira/internal/access"
+	"github.com/feira-dev/feira/internal/gateway"
+	"github.com/feira-dev/feira/internal/lifecycle"
+	"github.com/feira-dev/feira/internal/natskv"
+)
+
+func buildGateway(ctx context.Context, k *kit) (lifecycle.Part, error) {
+	broker, err := k.broker(ctx)
+	if err != nil {
+		return nil, err
+	}
+	kv, err := k.buckets(ctx)
+	if err != nil {
+		return nil, err
+	}
+	tenants, err := k.tenants(ctx)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := kv.Keys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ring, err := natskv.NewKeyring(natskv.KeyringConfig{Keys: keys, Now: k.now})
+	if err != nil {
+		return nil, err
+	}
+	market, err := k.providers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	books, err := k.books(ctx)
+	if err != nil {
+		return nil, err
+	}
+	registry := natskv.NewRegistry(tenants)
+	crowd := newCrowd(directory{live: registry, truth: tenants}, registry)
+	operator := &Operator{kit: k}
+	handler, err := gateway.New(gateway.Config{
+		Keys: doorman{ring: ring, now: k.now}, Keyring: keys, Tenants: crowd, Registrar: registrar{operator},
+		Log: sessionLog{broker.Log()}, Requests: counter{broker.Requests()}, Waits: k.waits(broker), Catalogue: market,
+		Directory: shelf{operator: operator, client: market}, Safe: safe{operator}, Books: books, Logger: k.log, Now: k.now,
+		IdleTimeout: k.cfg.Gateway.SessionIdle, Wait: k.cfg.Gateway.Wait, MaxBody: k.cfg.Gateway.MaxBody,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("making the gateway: %w", err)
+	}
+	server := gateway.NewServer(gateway.ServerConfig{Address: k.cfg.Gateway.Address, Handler: handler, Logger: k.log, Ready: func(at string) { k.addresses.HTTP = at }})
+	group := lifecycle.NewGroup("gateway", registry, crowd, ring, server)
+	return bounded{Part: group, within: k.cfg.Gateway.SoftStop}, nil
+}
+
+// doorman turns keys into callers.
+type doorman struct {
+	ring *natskv.Keyring
+	now  func() time.Time
+}
+
+// Authenticate implements [gateway.Keys].
+func (d doorman) Authenticate(ctx context.Context, text string) (access.Caller, error) {
+	secret, err := access.Parse(text)
+	if err != nil {
+		return access.Caller{}, fmt.Errorf("%w: %w", gateway.ErrUnknownKey, err)
+	}
+	key, found, err := d.ring.Lookup(ctx, secret.Hash())
+	switch {
+	case err != nil:
+		return access.Caller{}, fmt.Errorf("%w: looking up an API key: %w", gateway.ErrUnavailable, err)
+	case !found:
+		return access.Caller{}, gateway.ErrUnknownKey
+	}
+	caller, err := key.Admit(secret, d.now())
+	if err != nil {
+		return access.Caller{}, fmt.Errorf("%w: %w", gateway.ErrUnknownKey, err)
+	}
+	return caller, nil
+}
+
+// away marks an error of the broker's as one that passes.
+func away(err error, others ...error) error {
+	if err == nil {
+		return nil
+	}
+	for _, other := range others {
+		if errors.Is(err, other) {
+			return err
+		}
+	}
+	return fmt.Errorf("%w: %w", gateway.ErrUnavailable, err)
+}
