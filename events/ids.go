@@ -112,17 +112,6 @@ func DerivedRequest(sequence uint64) RequestID {
 	return RequestID("req_" + strconv.FormatUint(sequence, 10))
 }
 
-// DerivedToolCall is the name that callers know a tool call by. It follows from
-// the call's cause, because the model's own ids are unique within a reply only;
-// the iteration is 0 for a call request.
-func DerivedToolCall(tenant TenantID, session SessionID, request RequestID, iteration, index int) string {
-	cause := strings.Join([]string{
-		"feira/call", string(tenant), string(session), string(request), strconv.Itoa(iteration), strconv.Itoa(index),
-	}, "/")
-	sum := sha256.Sum256([]byte(cause))
-	return "tc_" + strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:15]))
-}
-
 func checkID(field, text string, limit int, extra string) error {
 	if text == "" {
 		return fmt.Errorf("%w: %s is empty", ErrInvalidID, field)

@@ -123,19 +123,3 @@ func TestDerivedIdentifiers(t *testing.T) {
 		require.NoError(t, err)
 	})
 }
-
-func TestDerivedToolCallsAreOfOneCause(t *testing.T) {
-	t.Parallel()
-	require.Equal(t, "tc_lki77yvzn2pzfpcrdrzxqlrs", events.DerivedToolCall("acme", "s1", "r1", 1, 0), "a change here loses the calls that callers know")
-	seen := map[string]bool{}
-	for _, id := range []string{
-		events.DerivedToolCall("acme", "s1", "r1", 1, 0), events.DerivedToolCall("acme", "s1", "r1", 1, 1),
-		events.DerivedToolCall("acme", "s1", "r1", 11, 0), events.DerivedToolCall("acme", "s1", "r1", 0, 0),
-		events.DerivedToolCall("acme", "s1", "r11", 0, 0), events.DerivedToolCall("acme", "s2", "r1", 1, 0),
-		events.DerivedToolCall("globex", "s1", "r1", 1, 0),
-	} {
-		require.Regexp(t, `\Atc_[a-z2-7]{24}\z`, id)
-		require.False(t, seen[id], id)
-		seen[id] = true
-	}
-}

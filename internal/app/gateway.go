@@ -8,6 +8,7 @@ import (
 
 	"github.com/feira-dev/feira/internal/access"
 	"github.com/feira-dev/feira/internal/gateway"
+	"github.com/feira-dev/feira/internal/gateway/waits"
 	"github.com/feira-dev/feira/internal/lifecycle"
 	"github.com/feira-dev/feira/internal/natskv"
 )
@@ -44,9 +45,14 @@ func buildGateway(ctx context.Context, k *kit) (lifecycle.Part, error) {
 	registry := natskv.NewRegistry(tenants)
 	crowd := newCrowd(directory{live: registry, truth: tenants}, registry)
 	operator := &Operator{kit: k}
+	hub, err := waits.New(ctx, waits.Config{Feed: broker.Feed(), Log: broker.Log(), Deltas: broker.Hints(), Logger: k.log})
+	if err != nil {
+		return nil, err
+	}
+	k.closers = append(k.closers, hub.Close)
 	handler, err := gateway.New(gateway.Config{
 		Keys: doorman{ring: ring, now: k.now}, Keyring: keys, Tenants: crowd, Registrar: registrar{operator},
-		Log: sessionLog{broker.Log()}, Requests: counter{broker.Requests()}, Waits: k.waits(broker), Catalogue: market,
+		Log: sessionLog{broker.Log()}, Requests: counter{broker.Requests()}, Waits: hub, Catalogue: market,
 		Directory: shelf{operator: operator, client: market}, Safe: safe{operator}, Books: books, Logger: k.log, Now: k.now,
 		IdleTimeout: k.cfg.Gateway.SessionIdle, Wait: k.cfg.Gateway.Wait, MaxBody: k.cfg.Gateway.MaxBody,
 	})

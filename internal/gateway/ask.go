@@ -5,12 +5,15 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base32"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 
 	"github.com/feira-dev/feira/events"
 	"github.com/feira-dev/feira/internal/access"
+	"github.com/feira-dev/feira/internal/gateway/waits"
 )
 
 // ask publishes a request of a session, which then waits its turn like any
@@ -47,7 +50,14 @@ func newRequest(in view, kind events.Kind, key string) events.RequestID {
 
 // sameRequest holds what a session's log says of a request against what this
 // client asks under the same idempotency key.
-func sameRequest(started *events.TurnStarted, asked events.Request) error {
+func sameRequest(item waits.Item, asked events.Request) error {
+	if item.Record == nil {
+		return nil
+	}
+	started, ok := item.Record.Event.(*events.TurnStarted)
+	if !ok || started.Attempt > 1 {
+		return nil
+	}
 	same := started.Message == asked.Message
 	if started.Call != nil {
 		same = started.Call.Tool == asked.Tool && equalJSON(started.Call.Arguments, asked.Arguments)
@@ -61,16 +71,48 @@ func sameRequest(started *events.TurnStarted, asked events.Request) error {
 // traceOf is the client's W3C trace context, which the request carries on.
 func traceOf(ctx context.Context) string { return exchangeOf(ctx).trace }
 
-// wait hears a request to its end, within the gateway's own patience.
-func (g *Gateway) wait(ctx context.Context, pending Pending, after uint64, hear func(Heard) error) error {
-	ctx, cancel := context.WithTimeout(ctx, g.cfg.Wait)
+// wait hears a request to its end, within the gateway's own patience: each fact
+// of it that is new to the client, with what is known of the request by then.
+func (g *Gateway) wait(ctx context.Context, params waits.TurnParams, hear func(waits.Item, waits.Outcome) error) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, g.cfg.Wait, errPatience)
 	defer cancel()
-	if err := g.cfg.Waits.Turn(ctx, pending, after, hear); err != nil {
-		if ctx.Err() != nil && context.Cause(ctx) == context.DeadlineExceeded { //nolint:errorlint // the cause as it was set
-			return problem(http.StatusGatewayTimeout, CodeTimeout,
-				"request %s has not ended within %s; it goes on, and may be waited for again", pending.Request, g.cfg.Wait)
-		}
-		return worded(fmt.Errorf("waiting for request %s: %w", pending.Request, err))
+	turn, err := g.cfg.Waits.Turn(ctx, params)
+	if err != nil {
+		return g.impatient(ctx, params, err)
 	}
-	return nil
+	defer turn.Close()
+	for {
+		item, err := turn.Next(ctx)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return g.impatient(ctx, params, err)
+		}
+		if err := hear(item, turn.Outcome()); err != nil {
+			return err
+		}
+	}
+}
+
+var errPatience = errors.New("the gateway has waited long enough")
+
+func (g *Gateway) impatient(ctx context.Context, params waits.TurnParams, err error) error {
+	if errors.Is(context.Cause(ctx), errPatience) {
+		return problem(http.StatusGatewayTimeout, CodeTimeout,
+			"request %s has not ended within %s; it goes on, and may be waited for again", params.Request, g.cfg.Wait)
+	}
+	return worded(fmt.Errorf("waiting for request %s: %w", params.Request, err))
+}
+
+// await hears a request of this client's to its end, and holds it against what
+// the client asked: under an idempotency key it may be an earlier one.
+func (g *Gateway) await(ctx context.Context, pending Pending, from waits.From, asked events.Request) (waits.Outcome, error) {
+	var last waits.Outcome
+	params := waits.TurnParams{Tenant: pending.Tenant, Session: pending.Session, Request: pending.Request, From: from}
+	err := g.wait(ctx, params, func(item waits.Item, known waits.Outcome) error {
+		last = known
+		return sameRequest(item, asked)
+	})
+	return last, err
 }

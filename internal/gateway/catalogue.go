@@ -91,7 +91,7 @@ func (g *Gateway) catalogueRoutes() {
 	}, g.getTool)
 }
 
-func (g *Gateway) sessionConnections(ctx context.Context, caller access.Caller, in *sessionPath) (*connectionsOut, error) {
+func (g *Gateway) sessionConnections(ctx context.Context, caller access.Caller, in *SessionPath) (*connectionsOut, error) {
 	found, err := g.open(ctx, caller, in.ID)
 	if err != nil {
 		return nil, err

@@ -10,7 +10,7 @@ import (
 )
 
 type executeIn struct {
-	sessionPath
+	SessionPath
 	Key  string `header:"Idempotency-Key" maxLength:"255" doc:"The same key and body are one call, with one answer."`
 	Body struct {
 		_      struct{}        `json:"-" additionalProperties:"true"`
@@ -49,25 +49,13 @@ func (g *Gateway) execute(ctx context.Context, caller access.Caller, in *execute
 	if err != nil {
 		return nil, err
 	}
-	out := &executeOut{Request: string(pending.Request)}
-	answered := false
-	err = g.wait(ctx, pending, pending.from(found, in.Key), func(heard Heard) error {
-		switch event := heard.Record.Event.(type) {
-		case *events.TurnStarted:
-			if event.Attempt == 1 {
-				return sameRequest(event, request)
-			}
-		case *events.ToolReturned:
-			out.Body, answered = resultOf(heard.Record, event), true
-		case *events.TurnCompleted:
-			if !answered {
-				return unanswered(event)
-			}
-		}
-		return nil
-	})
+	outcome, err := g.await(ctx, pending, pending.from(found, in.Key), request)
 	if err != nil {
 		return nil, err
 	}
-	return out, nil
+	call, ok := outcome.Call(0, 0)
+	if !ok {
+		return nil, unanswered(outcome.Ending)
+	}
+	return &executeOut{Request: string(pending.Request), Body: resultOf(call)}, nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/feira-dev/feira/internal/agent"
+	"github.com/feira-dev/feira/internal/gateway/waits"
 )
 
 // Defaults of [Config].
@@ -29,7 +30,7 @@ type Config struct {
 	Registrar Registrar
 	Log       Log
 	Requests  Requests
-	Waits     Waits
+	Waits     *waits.Hub
 	Catalogue agent.Catalogue
 	Directory Directory
 	Safe      Safe

@@ -8,6 +8,7 @@ import (
 
 	"github.com/feira-dev/feira/events"
 	"github.com/feira-dev/feira/internal/access"
+	"github.com/feira-dev/feira/internal/gateway/waits"
 )
 
 // LoggedCall is a tool call of a session, as its log has it.
@@ -40,7 +41,7 @@ func (g *Gateway) logRoutes() {
 	}, g.sessionLogs)
 }
 
-func (g *Gateway) sessionLogs(ctx context.Context, caller access.Caller, in *sessionPath) (*logsOut, error) {
+func (g *Gateway) sessionLogs(ctx context.Context, caller access.Caller, in *SessionPath) (*logsOut, error) {
 	found, err := g.session(ctx, caller, in.ID)
 	if err != nil {
 		return nil, err
@@ -49,7 +50,7 @@ func (g *Gateway) sessionLogs(ctx context.Context, caller access.Caller, in *ses
 	if err != nil {
 		return nil, worded(err)
 	}
-	calls := calls{at: map[place]int{}, list: []LoggedCall{}}
+	calls := calls{at: map[events.ToolCallPlace]int{}, list: []LoggedCall{}}
 	for _, record := range records {
 		calls.apply(record)
 	}
@@ -60,7 +61,7 @@ func (g *Gateway) sessionLogs(ctx context.Context, caller access.Caller, in *ses
 
 // calls are the tool calls of a session, folded from its log.
 type calls struct {
-	at   map[place]int
+	at   map[events.ToolCallPlace]int
 	list []LoggedCall
 }
 
@@ -68,11 +69,11 @@ func (c *calls) apply(record events.Record) {
 	switch event := record.Event.(type) {
 	case *events.TurnStarted:
 		if event.Call != nil {
-			c.begin(record, place{Session: record.Session, Request: record.Request}, event.Call.Tool, event.Call.Arguments)
+			c.begin(record, events.ToolCallPlace{Session: record.Session, Request: record.Request}, event.Call.Tool, event.Call.Arguments)
 		}
 	case *events.ModelReplied:
 		for n, call := range event.ToolCalls {
-			at := place{Session: record.Session, Request: record.Request, Iteration: event.Iteration, Index: n}
+			at := events.ToolCallPlace{Session: record.Session, Request: record.Request, Iteration: event.Iteration, Index: n}
 			c.begin(record, at, call.Name, json.RawMessage(call.Arguments))
 		}
 	case *events.ToolReturned:
@@ -80,24 +81,28 @@ func (c *calls) apply(record events.Record) {
 	}
 }
 
-func (c *calls) begin(record events.Record, at place, tool string, input json.RawMessage) {
+func (c *calls) begin(record events.Record, at events.ToolCallPlace, tool string, input json.RawMessage) {
 	if _, again := c.at[at]; again {
 		return
 	}
 	c.at[at] = len(c.list)
 	c.list = append(c.list, LoggedCall{
-		ID: at.id(), SessionID: string(at.Session), Tool: tool, ToolName: tool, Status: "running",
+		ID: string(at.ID()), SessionID: string(at.Session), Tool: tool, ToolName: tool, Status: "running",
 		Input: objectOr(input), Output: json.RawMessage("null"), CalledAt: record.Time.UTC(),
 	})
 }
 
 func (c *calls) end(record events.Record, returned *events.ToolReturned) {
-	at, ok := c.at[place{Session: record.Session, Request: record.Request, Iteration: returned.Iteration, Index: returned.Index}]
+	at, ok := c.at[events.ToolCallPlace{Session: record.Session, Request: record.Request, Iteration: returned.Iteration, Index: returned.Index}]
 	if !ok {
 		return
 	}
 	call := &c.list[at]
-	told := recordOf(record, returned, call.Input)
-	call.Server, call.ServerID, call.Status = told.ServerID, told.ServerID, told.Status
-	call.DurationMS, call.ErrorCode, call.Output = &told.DurationMS, told.ErrorCode, told.Output
+	took := returned.DurationMS
+	call.Server, call.ServerID, call.Status, call.DurationMS = returned.Server, returned.Server, "success", &took
+	call.Output = waits.JSON(returned.Output)
+	if fault := returned.Error; fault != nil {
+		call.Status, call.ErrorCode = "error", &fault.Code
+		call.Output, _ = json.Marshal(fault) // two strings
+	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/feira-dev/feira/events"
 	"github.com/feira-dev/feira/internal/access"
+	"github.com/feira-dev/feira/internal/gateway/waits"
 	"github.com/feira-dev/feira/internal/session"
 	"github.com/feira-dev/feira/internal/tenant"
 	"github.com/feira-dev/feira/internal/usage"
@@ -84,15 +85,6 @@ type Requests interface {
 	Publish(ctx context.Context, message events.Message, limit int) (sequence uint64, err error)
 }
 
-// Waits tells what becomes of requests.
-type Waits interface {
-	// Turn tells hear of the facts of a request that stand behind the sequence in
-	// its session's log, in order, each once, up to its ending, and of the model's
-	// words as they come. It returns when hear has heard the ending, when hear
-	// fails, or when ctx ends.
-	Turn(ctx context.Context, request Pending, after uint64, hear func(Heard) error) error
-}
-
 // Pending is a request that the broker has taken.
 type Pending struct {
 	Tenant  events.TenantID
@@ -100,20 +92,13 @@ type Pending struct {
 	Request events.RequestID
 }
 
-// from is the sequence behind which the request's facts stand: what was there
-// before it was published, unless it may be one that was published earlier.
-func (p Pending) from(before view, key string) uint64 {
+// from is where the request's facts begin: behind what was there before it was
+// published, unless it may be one that was published earlier.
+func (p Pending) from(before view, key string) waits.From {
 	if key != "" {
-		return 0
+		return waits.Beginning()
 	}
-	return before.sequence
-}
-
-// Heard is a fact of a request, or words of the model that the next fact will
-// hold.
-type Heard struct {
-	Record events.Record // without an event: it is words
-	Words  string
+	return waits.Behind(before.sequence)
 }
 
 // Directory knows what servers there are, and which of them a tenant has

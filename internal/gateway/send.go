@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 	"strings"
 
@@ -11,6 +10,7 @@ import (
 
 	"github.com/feira-dev/feira/events"
 	"github.com/feira-dev/feira/internal/access"
+	"github.com/feira-dev/feira/internal/gateway/waits"
 )
 
 // SendResult is an agent's answer.
@@ -21,7 +21,7 @@ type SendResult struct {
 }
 
 type sendIn struct {
-	sessionPath
+	SessionPath
 	Key    string `header:"Idempotency-Key" maxLength:"255" doc:"The same key and body are one turn, with one answer."`
 	Accept string `header:"Accept" doc:"text/event-stream for the turn as it goes; its answer alone otherwise."`
 	LastID string `header:"Last-Event-ID" doc:"Of a stream that broke off, with its Idempotency-Key: goes on behind this event."`
@@ -32,7 +32,7 @@ type sendIn struct {
 }
 
 type resumeIn struct {
-	sessionPath
+	SessionPath
 	Request string `path:"request" doc:"The request's id, from the header X-Feira-Request."`
 	LastID  string `header:"Last-Event-ID" doc:"Goes on behind this event."`
 }
@@ -66,24 +66,14 @@ func (g *Gateway) send(ctx context.Context, caller access.Caller, in *sendIn) (*
 	if wantsStream(in.Accept) {
 		return g.stream(pending, reading{after: pending.from(found, in.Key), from: from, message: in.Body.Message}), nil
 	}
-	told := telling{}
-	var answer *SendResult
-	err = g.wait(ctx, pending, pending.from(found, in.Key), func(heard Heard) error {
-		if started, ok := heard.Record.Event.(*events.TurnStarted); ok && started.Attempt == 1 {
-			return sameRequest(started, request)
-		}
-		told.hear(heard.Record)
-		if end, ok := heard.Record.Event.(*events.TurnCompleted); ok {
-			if end.Status != events.TurnCompletedOK {
-				return unanswered(end)
-			}
-			answer = told.result(end)
-		}
-		return nil
-	})
+	outcome, err := g.await(ctx, pending, pending.from(found, in.Key), request)
 	if err != nil {
 		return nil, err
 	}
+	if outcome.Ending.Status != events.TurnCompletedOK {
+		return nil, unanswered(outcome.Ending)
+	}
+	answer := sendResult(outcome)
 	return &huma.StreamResponse{Body: func(ctx huma.Context) {
 		ctx.SetHeader(headerRequest, string(pending.Request))
 		ctx.SetHeader("Content-Type", "application/json")
@@ -119,11 +109,11 @@ func wantsStream(accept string) bool {
 
 // reading is how a stream is read.
 type reading struct {
-	// after is the sequence behind which the request's facts stand.
-	after uint64
-	// from is the last event that the client has seen. What led to the next one is
-	// read all the same: a call's outcome is told with the arguments that the fact
-	// before it holds.
+	// after is where the request's facts begin. They are read from there whatever
+	// the client has seen: a call's outcome is told with the arguments that an
+	// earlier fact holds.
+	after waits.From
+	// from is the last event that the client has seen.
 	from eventID
 	// message is what the client has asked now; empty for one that only reads.
 	message string
@@ -149,21 +139,26 @@ func (g *Gateway) stream(pending Pending, how reading) *huma.StreamResponse {
 // tell writes a request's facts as the frames of clients that know CodeSpar.
 // Whatever goes wrong, once the stream has begun, is a frame too.
 func (g *Gateway) tell(ctx context.Context, out *frames, pending Pending, how reading) {
-	told := telling{}
 	if how.message != "" && how.from.sequence == 0 {
 		_ = out.send("", "user_message", map[string]string{"content": how.message}) // the next frame fails too
 	}
-	err := g.wait(ctx, pending, how.after, func(heard Heard) error {
-		if heard.Record.Event == nil {
-			return out.send("", "assistant_delta", map[string]string{"content": heard.Words})
+	params := waits.TurnParams{
+		Tenant: pending.Tenant, Session: pending.Session, Request: pending.Request, From: how.after, Deltas: true,
+	}
+	if how.from.sequence > 0 {
+		params.Seen = how.from.sequence - 1 // the fact that was told in part comes again
+	}
+	err := g.wait(ctx, params, func(item waits.Item, known waits.Outcome) error {
+		if item.Delta != nil {
+			return out.send("", "assistant_delta", map[string]any{"content": item.Delta.Text, "iteration": item.Delta.Iteration})
 		}
-		if started, ok := heard.Record.Event.(*events.TurnStarted); ok && started.Attempt == 1 && how.message != "" {
-			if err := sameRequest(started, events.Request{Message: how.message}); err != nil {
+		if how.message != "" {
+			if err := sameRequest(item, events.Request{Message: how.message}); err != nil {
 				return err
 			}
 		}
-		for n, frame := range told.frames(heard.Record) {
-			id := eventID{heard.Record.Sequence, n + 1}
+		for n, frame := range framesOf(*item.Record, known) {
+			id := eventID{item.Record.Sequence, n + 1}
 			if id.behind(how.from) {
 				if err := out.send(id.String(), frame.event, frame.data); err != nil {
 					return err
@@ -177,68 +172,46 @@ func (g *Gateway) tell(ctx context.Context, out *frames, pending Pending, how re
 	}
 }
 
-// telling gathers what a turn's facts mean to a client.
-type telling struct {
-	inputs map[place]json.RawMessage
-	calls  []ToolCallRecord
-	words  int
-}
-
 type frame struct {
 	event string
 	data  any
 }
 
-// hear takes a fact in and returns the calls that it asks for and the outcome
-// that it brings.
-func (t *telling) hear(record events.Record) []frame {
+// framesOf are the frames of a fact, in the light of what is known by then.
+func framesOf(record events.Record, known waits.Outcome) []frame {
 	switch event := record.Event.(type) {
 	case *events.ModelReplied:
-		return t.reply(record, event)
+		return replyFrames(record, event)
 	case *events.ToolReturned:
-		at := place{Session: record.Session, Request: record.Request, Iteration: event.Iteration, Index: event.Index}
-		call := recordOf(record, event, t.inputs[at])
-		t.calls = append(t.calls, call)
-		return []frame{{"tool_result", call}}
+		if call, ok := known.Call(event.Iteration, event.Index); ok {
+			return []frame{{"tool_result", recordOf(call)}}
+		}
+	case *events.TurnCompleted:
+		if event.Status == events.TurnCompletedOK {
+			return []frame{{"done", sendResult(known)}}
+		}
+		why := unanswered(event)
+		return []frame{{"error", map[string]string{"error": why.Code, "message": why.Message}}}
 	}
 	return nil
 }
 
-func (t *telling) reply(record events.Record, event *events.ModelReplied) []frame {
+func replyFrames(record events.Record, event *events.ModelReplied) []frame {
 	var out []frame
 	if event.Text != "" {
 		out = append(out, frame{"assistant_text", map[string]any{"content": event.Text, "iteration": event.Iteration}})
 	}
-	if t.inputs == nil {
-		t.inputs = map[place]json.RawMessage{}
-	}
 	for n, call := range event.ToolCalls {
-		at := place{Session: record.Session, Request: record.Request, Iteration: event.Iteration, Index: n}
-		t.inputs[at] = objectOr(json.RawMessage(call.Arguments))
-		out = append(out, frame{"tool_use", map[string]any{"id": at.id(), "name": call.Name, "input": t.inputs[at]}})
+		at := events.ToolCallPlace{Session: record.Session, Request: record.Request, Iteration: event.Iteration, Index: n}
+		out = append(out, frame{"tool_use", map[string]any{"id": at.ID(), "name": call.Name, "input": waits.JSON(call.Arguments)}})
 	}
 	return out
 }
 
-// frames are the frames of a fact, its ending's included.
-func (t *telling) frames(record events.Record) []frame {
-	out := t.hear(record)
-	end, ok := record.Event.(*events.TurnCompleted)
-	switch {
-	case !ok:
-	case end.Status == events.TurnCompletedOK:
-		out = append(out, frame{"done", t.result(end)})
-	default:
-		why := unanswered(end)
-		out = append(out, frame{"error", map[string]string{"error": why.Code, "message": why.Message}})
+func sendResult(outcome waits.Outcome) *SendResult {
+	result := &SendResult{Message: outcome.Message(), ToolCalls: []ToolCallRecord{}, Iterations: outcome.Iterations()}
+	for _, call := range outcome.Calls {
+		result.ToolCalls = append(result.ToolCalls, recordOf(call))
 	}
-	return out
-}
-
-func (t *telling) result(end *events.TurnCompleted) *SendResult {
-	calls := t.calls
-	if calls == nil {
-		calls = []ToolCallRecord{}
-	}
-	return &SendResult{Message: end.Message, ToolCalls: calls, Iterations: end.Iterations}
+	return result
 }

@@ -51,7 +51,8 @@ type createSession struct {
 	}
 }
 
-type sessionPath struct {
+// SessionPath is the part of a path that names a session.
+type SessionPath struct {
 	ID string `path:"id" doc:"The session's id."`
 }
 
@@ -184,7 +185,7 @@ func checkSession(servers []string, metadata map[string]string) error {
 	return nil
 }
 
-func (g *Gateway) getSession(ctx context.Context, caller access.Caller, in *sessionPath) (*sessionAnswer, error) {
+func (g *Gateway) getSession(ctx context.Context, caller access.Caller, in *SessionPath) (*sessionAnswer, error) {
 	found, err := g.session(ctx, caller, in.ID)
 	if err != nil {
 		return nil, err
@@ -192,7 +193,7 @@ func (g *Gateway) getSession(ctx context.Context, caller access.Caller, in *sess
 	return &sessionAnswer{Status: http.StatusOK, Body: g.show(ctx, caller, found)}, nil
 }
 
-func (g *Gateway) closeSession(ctx context.Context, caller access.Caller, in *sessionPath) (*sessionAnswer, error) {
+func (g *Gateway) closeSession(ctx context.Context, caller access.Caller, in *SessionPath) (*sessionAnswer, error) {
 	found, err := g.session(ctx, caller, in.ID)
 	if err != nil {
 		return nil, err

@@ -16,12 +16,13 @@ type tenantIn struct {
 	Body tenant.Tenant
 }
 
-type tenantPath struct {
+// TenantPath is the part of a path that names a tenant.
+type TenantPath struct {
 	ID string `path:"id" maxLength:"64" doc:"The tenant's id."`
 }
 
 type amendIn struct {
-	tenantPath
+	TenantPath
 	Body json.RawMessage `doc:"The fields to change, as in a tenant; id and environment cannot be."`
 }
 
@@ -123,7 +124,7 @@ func (g *Gateway) reached(ctx context.Context, caller access.Caller, text string
 	return customer, nil
 }
 
-func (g *Gateway) getTenant(ctx context.Context, caller access.Caller, in *tenantPath) (*tenantOut, error) {
+func (g *Gateway) getTenant(ctx context.Context, caller access.Caller, in *TenantPath) (*tenantOut, error) {
 	customer, err := g.reached(ctx, caller, in.ID)
 	if err != nil {
 		return nil, err
@@ -146,8 +147,8 @@ func (g *Gateway) amendTenant(ctx context.Context, caller access.Caller, in *ame
 	})
 }
 
-func (g *Gateway) pauseTenant(paused bool) handler[tenantPath, tenantOut] {
-	return func(ctx context.Context, caller access.Caller, in *tenantPath) (*tenantOut, error) {
+func (g *Gateway) pauseTenant(paused bool) handler[TenantPath, tenantOut] {
+	return func(ctx context.Context, caller access.Caller, in *TenantPath) (*tenantOut, error) {
 		return g.amend(ctx, caller, in.ID, func(customer *tenant.Tenant) error {
 			customer.Paused = paused
 			return nil
@@ -170,7 +171,7 @@ func (g *Gateway) amend(ctx context.Context, caller access.Caller, id string, ch
 	return &tenantOut{Body: changed}, nil
 }
 
-func (g *Gateway) deleteTenant(ctx context.Context, caller access.Caller, in *tenantPath) (*tenantGone, error) {
+func (g *Gateway) deleteTenant(ctx context.Context, caller access.Caller, in *TenantPath) (*tenantGone, error) {
 	customer, err := g.reached(ctx, caller, in.ID)
 	if err != nil {
 		return nil, err

@@ -2,15 +2,12 @@ package gateway
 
 import (
 	"bytes"
-	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"reflect"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/feira-dev/feira/events"
+	"github.com/feira-dev/feira/internal/gateway/waits"
 )
 
 // ToolCallRecord is a tool call of an agent's turn, as clients read it.
@@ -37,93 +34,32 @@ type ToolResult struct {
 	CalledAt   time.Time       `json:"called_at"`
 }
 
-// place is where a tool call stands in its session.
-type place struct {
-	Session   events.SessionID
-	Request   events.RequestID
-	Iteration int
-	Index     int
-}
-
-const callPrefix = "tc_"
-
-var errNoCall = errors.New("no tool call's id")
-
-// id names the call for clients. It can be read back, so that a call is found
-// without an index of calls.
-func (p place) id() string {
-	text := strings.Join([]string{string(p.Session), string(p.Request), strconv.Itoa(p.Iteration), strconv.Itoa(p.Index)}, "\n")
-	return callPrefix + base64.RawURLEncoding.EncodeToString([]byte(text))
-}
-
-func parsePlace(id string) (place, error) {
-	encoded, ok := strings.CutPrefix(id, callPrefix)
-	text, err := base64.RawURLEncoding.DecodeString(encoded)
-	parts := strings.Split(string(text), "\n")
-	if !ok || err != nil || len(parts) != 4 {
-		return place{}, errNoCall
-	}
-	session, badSession := events.ParseSessionID(parts[0])
-	request, badRequest := events.ParseRequestID(parts[1])
-	iteration, badIteration := strconv.Atoi(parts[2])
-	index, badIndex := strconv.Atoi(parts[3])
-	if err := errors.Join(badSession, badRequest, badIteration, badIndex); err != nil {
-		return place{}, errNoCall
-	}
-	return place{Session: session, Request: request, Iteration: iteration, Index: index}, nil
-}
-
 // recordOf is what a client reads of a tool's outcome.
-func recordOf(record events.Record, returned *events.ToolReturned, input json.RawMessage) ToolCallRecord {
-	at := place{Session: record.Session, Request: record.Request, Iteration: returned.Iteration, Index: returned.Index}
+func recordOf(call waits.Call) ToolCallRecord {
 	shown := ToolCallRecord{
-		ID: at.id(), ToolName: returned.Name, ServerID: returned.Server, Status: "success",
-		DurationMS: returned.DurationMS, Input: objectOr(input), Output: valueOf(returned.Output),
+		ID: string(call.ID), ToolName: call.Name, ServerID: call.Server, Status: "success",
+		DurationMS: call.Duration.Milliseconds(), Input: call.Input, Output: call.Output,
 	}
-	if returned.Error != nil {
-		code := returned.Error.Code
-		shown.Status, shown.ErrorCode, shown.Output = "error", &code, faultObject(returned.Error)
+	if !call.OK() {
+		shown.Status, shown.ErrorCode = "error", &call.ErrorCode
 	}
 	return shown
 }
 
 // resultOf is the answer to a client that called a tool.
-func resultOf(record events.Record, returned *events.ToolReturned) ToolResult {
-	at := place{Session: record.Session, Request: record.Request, Iteration: returned.Iteration, Index: returned.Index}
+func resultOf(call waits.Call) ToolResult {
 	result := ToolResult{
-		Success: true, Data: valueOf(returned.Output), Duration: returned.DurationMS, Server: returned.Server, Tool: returned.Name,
-		ToolCallID: at.id(), CalledAt: record.Time.Add(-time.Duration(returned.DurationMS) * time.Millisecond).UTC(),
+		Success: true, Data: call.Output, Duration: call.Duration.Milliseconds(), Server: call.Server, Tool: call.Name,
+		ToolCallID: string(call.ID), CalledAt: call.CalledAt.UTC(),
 	}
-	if returned.Error != nil {
-		message := returned.Error.Message
-		result.Success, result.Error, result.Data = false, &message, faultObject(returned.Error)
+	if !call.OK() {
+		message := call.Error
+		if call.ErrorCode == events.FaultUnknownTool || call.ErrorCode == events.FaultServerNotInSession {
+			message = "Tool not registered: " + call.Name // clients know it by these words
+		}
+		result.Success, result.Error = false, &message
 	}
 	return result
-}
-
-// faultObject is a fault in the form by which clients tell kinds apart.
-func faultObject(fault *events.ToolFault) json.RawMessage {
-	text, err := json.Marshal(fault)
-	if err != nil {
-		return json.RawMessage("{}")
-	}
-	return text
-}
-
-// valueOf is a provider's answer as JSON: as it is where it is JSON, as a text
-// where it is not, and an empty object where there is none.
-func valueOf(output string) json.RawMessage {
-	if output == "" {
-		return json.RawMessage("{}")
-	}
-	if json.Valid([]byte(output)) {
-		return json.RawMessage(output)
-	}
-	text, err := json.Marshal(output)
-	if err != nil {
-		return json.RawMessage("{}")
-	}
-	return text
 }
 
 func objectOr(input json.RawMessage) json.RawMessage {

@@ -125,5 +125,5 @@ func usageID(call usage.ToolCall) string {
 	if !found || !whole || badIteration != nil || badIndex != nil {
 		return call.ID
 	}
-	return place{Session: call.Session, Request: call.Request, Iteration: first, Index: second}.id()
+	return string(events.ToolCallPlace{Session: call.Session, Request: call.Request, Iteration: first, Index: second}.ID())
 }
