@@ -50,7 +50,7 @@ func buildGateway(ctx context.Context, k *kit) (lifecycle.Part, error) {
 		return nil, err
 	}
 	k.closers = append(k.closers, hub.Close)
-	handler, err := gateway.New(gateway.Config{
+	handler, err := gateway.New(gateway.Config{ //nolint:contextcheck // each exchange has its own
 		Keys: doorman{ring: ring, now: k.now}, Keyring: keys, Tenants: crowd, Registrar: registrar{operator},
 		Log: sessionLog{broker.Log()}, Requests: counter{broker.Requests()}, Waits: hub, Catalogue: market,
 		Directory: shelf{operator: operator, client: market}, Safe: safe{operator}, Books: books, Logger: k.log, Now: k.now,

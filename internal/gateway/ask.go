@@ -16,10 +16,20 @@ import (
 	"github.com/feira-dev/feira/internal/gateway/waits"
 )
 
+// errand is what a client asks of a session.
+type errand struct {
+	session view
+	kind    events.Kind
+	// key is the client's idempotency key; empty for none.
+	key     string
+	request events.Request
+}
+
 // ask publishes a request of a session, which then waits its turn like any
 // other. With an idempotency key its id follows from the key, and the session's
 // log sees to it that it is served once.
-func (g *Gateway) ask(ctx context.Context, caller access.Caller, in view, kind events.Kind, key string, request events.Request) (Pending, error) {
+func (g *Gateway) ask(ctx context.Context, caller access.Caller, what errand) (Pending, error) {
+	in := what.session
 	customer, ok, err := g.cfg.Tenants.Lookup(ctx, in.tenant)
 	if err != nil {
 		return Pending{}, worded(fmt.Errorf("looking up tenant %s: %w", in.tenant, err))
@@ -27,10 +37,10 @@ func (g *Gateway) ask(ctx context.Context, caller access.Caller, in view, kind e
 	if !ok || !caller.Reaches(in.tenant, customer.Environment) {
 		return Pending{}, sessionGone()
 	}
-	pending := Pending{Tenant: in.tenant, Session: in.id, Request: newRequest(in, kind, key)}
+	pending := Pending{Tenant: in.tenant, Session: in.id, Request: what.id()}
 	message, err := events.NewRequest(events.RequestParams{
-		Tenant: in.tenant, Session: in.id, ID: pending.Request, Kind: kind, Priority: events.PriorityInteractive, Trace: traceOf(ctx),
-	}, request)
+		Tenant: in.tenant, Session: in.id, ID: pending.Request, Kind: what.kind, Priority: events.PriorityInteractive, Trace: traceOf(ctx),
+	}, what.request)
 	if err != nil {
 		return Pending{}, worded(err)
 	}
@@ -40,11 +50,12 @@ func (g *Gateway) ask(ctx context.Context, caller access.Caller, in view, kind e
 	return pending, nil
 }
 
-func newRequest(in view, kind events.Kind, key string) events.RequestID {
-	if key == "" {
+// id names the request.
+func (e errand) id() events.RequestID {
+	if e.key == "" {
 		return events.RequestID("req_" + strings.ToLower(rand.Text()))
 	}
-	sum := sha256.Sum256([]byte(strings.Join([]string{"feira/idempotency/request", string(in.tenant), string(in.id), string(kind), key}, "\n")))
+	sum := sha256.Sum256([]byte(strings.Join([]string{"feira/idempotency/request", string(e.session.tenant), string(e.session.id), string(e.kind), e.key}, "\n")))
 	return events.RequestID("idk_" + strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:20])))
 }
 

@@ -148,7 +148,8 @@ type serversOut struct {
 func (g *Gateway) listServers(_ context.Context, _ access.Caller, in *struct {
 	Category string `query:"category" maxLength:"64"`
 	Region   string `query:"region" maxLength:"8" doc:"Country, as BR."`
-}) (*serversOut, error) {
+},
+) (*serversOut, error) {
 	out := &serversOut{}
 	all := g.cfg.Directory.Servers()
 	out.Body.Total, out.Body.Servers = len(all), []Server{}
@@ -165,7 +166,8 @@ type serverOut struct{ Body Server }
 
 func (g *Gateway) getServer(_ context.Context, _ access.Caller, in *struct {
 	ID string `path:"id" maxLength:"64"`
-}) (*serverOut, error) {
+},
+) (*serverOut, error) {
 	all := g.cfg.Directory.Servers()
 	at := slices.IndexFunc(all, func(server Server) bool { return server.ID == in.ID })
 	if at < 0 {
@@ -184,7 +186,8 @@ type toolsOut struct {
 
 func (g *Gateway) listTools(ctx context.Context, _ access.Caller, in *struct {
 	Server string `query:"server" maxLength:"64"`
-}) (*toolsOut, error) {
+},
+) (*toolsOut, error) {
 	out := &toolsOut{}
 	out.Body.Tools = []Tool{}
 	for _, tool := range g.allTools(ctx) {
@@ -200,7 +203,8 @@ type toolOut struct{ Body Tool }
 
 func (g *Gateway) getTool(ctx context.Context, _ access.Caller, in *struct {
 	Name string `path:"name" maxLength:"256"`
-}) (*toolOut, error) {
+},
+) (*toolOut, error) {
 	server, name, _ := agent.SplitTool(in.Name)
 	for _, tool := range g.allTools(ctx) {
 		if tool.Name == agent.ToolName(server, name) {

@@ -164,7 +164,8 @@ func (g *Gateway) listConnections(ctx context.Context, caller access.Caller, in 
 	UserID   string `query:"user_id" maxLength:"128" doc:"The tenant; a tenant's own key needs none."`
 	ServerID string `query:"server_id" maxLength:"64"`
 	Status   string `query:"status" enum:"pending,connected,revoked,expired"`
-}) (*connectionListOut, error) {
+},
+) (*connectionListOut, error) {
 	customer, err := g.customer(ctx, caller, in.UserID)
 	if err != nil {
 		return nil, err
@@ -182,7 +183,8 @@ func (g *Gateway) listConnections(ctx context.Context, caller access.Caller, in 
 
 func (g *Gateway) revokeConnection(ctx context.Context, caller access.Caller, in *struct {
 	ID string `path:"id" maxLength:"64"`
-}) (*connectionOut, error) {
+},
+) (*connectionOut, error) {
 	customer, row, err := g.connection(ctx, caller, in.ID)
 	if err != nil {
 		return nil, err

@@ -7,7 +7,7 @@ import (
 )
 
 // unanswered is what a client is told of a request that ended without an answer.
-func unanswered(end *events.TurnCompleted) *Problem {
+func unanswered(end *events.TurnCompleted) *APIError {
 	message := end.Detail
 	if message == "" {
 		message = "the request ended as " + string(end.Status)

@@ -85,7 +85,7 @@ func (g *Gateway) authenticate(ctx context.Context, header string) (access.Calle
 	return caller, nil
 }
 
-func unauthorized(message string) *Problem {
+func unauthorized(message string) *APIError {
 	made := problem(http.StatusUnauthorized, CodeUnauthorized, "%s", message)
 	made.headers = http.Header{"Www-Authenticate": {`Bearer realm="feira"`}}
 	return made

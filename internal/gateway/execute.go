@@ -45,7 +45,7 @@ func (g *Gateway) execute(ctx context.Context, caller access.Caller, in *execute
 		return nil, err
 	}
 	request := events.Request{Tool: in.Body.Tool, Arguments: input}
-	pending, err := g.ask(ctx, caller, found, events.KindCall, in.Key, request)
+	pending, err := g.ask(ctx, caller, errand{session: found, kind: events.KindCall, key: in.Key, request: request})
 	if err != nil {
 		return nil, err
 	}

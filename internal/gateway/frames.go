@@ -87,7 +87,9 @@ type eventID struct {
 }
 
 // String is the form that travels.
-func (e eventID) String() string { return strconv.FormatUint(e.sequence, 10) + "." + strconv.Itoa(e.frame) }
+func (e eventID) String() string {
+	return strconv.FormatUint(e.sequence, 10) + "." + strconv.Itoa(e.frame)
+}
 
 // behind reports whether a frame comes after another.
 func (e eventID) behind(other eventID) bool {

@@ -39,7 +39,7 @@ type createKeyIn struct {
 		Env       events.Environment `json:"env,omitempty" enum:"live,test" doc:"That of the caller's key where left out."`
 		Tenant    string             `json:"tenant_id,omitempty" maxLength:"64" doc:"The only tenant that the key reaches; the caller's own where it is a tenant's."`
 		Scopes    []string           `json:"scopes,omitempty" maxItems:"16"`
-		ExpiresAt time.Time          `json:"expires_at,omitempty"`
+		ExpiresAt time.Time          `json:"expires_at,omitzero" required:"false"`
 	}
 }
 

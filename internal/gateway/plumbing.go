@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"regexp"
 	"runtime/debug"
@@ -119,7 +120,7 @@ func nameExchange(r *http.Request) string {
 }
 
 // unrouted tells a path that is not there from a method that it has not.
-func unrouted(handler http.Handler, r *http.Request) *Problem {
+func unrouted(handler http.Handler, r *http.Request) *APIError {
 	answer := &verdict{header: http.Header{}}
 	handler.ServeHTTP(answer, r)
 	if answer.status == http.StatusMethodNotAllowed {
@@ -164,9 +165,7 @@ func (g *Gateway) take(w http.ResponseWriter, r *http.Request, held *exchange) e
 // refuse writes an error outside any endpoint.
 func (g *Gateway) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	told := g.problemOf(r.Context(), err)
-	for name, values := range told.headers {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), told.headers)
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(told.status)
 	_ = json.NewEncoder(w).Encode(told) // a client that left is nobody's loss

@@ -11,10 +11,10 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// Problem is an error as clients read it: one flat object. SDKs take "error" or
+// APIError is an error as clients read it: one flat object. SDKs take "error" or
 // "code" for the code, whichever they look at first.
-type Problem struct {
-	Error_    string `json:"error" doc:"The code again, for clients that read it here."` //nolint:revive,staticcheck // Error is the method
+type APIError struct {
+	Again     string `json:"error" doc:"The code again, for clients that read it here."`
 	Code      string `json:"code" doc:"What went wrong, for programs."`
 	Message   string `json:"message" doc:"What went wrong, for people."`
 	Field     string `json:"field,omitempty" doc:"JSON Pointer to the part of the body, or the name of the parameter, that is at fault."`
@@ -43,24 +43,24 @@ const (
 	CodeInternal        = "internal_error"
 )
 
-func problem(status int, code, format string, args ...any) *Problem {
-	return &Problem{status: status, Error_: code, Code: code, Message: fmt.Sprintf(format, args...)}
+func problem(status int, code, format string, args ...any) *APIError {
+	return &APIError{status: status, Again: code, Code: code, Message: fmt.Sprintf(format, args...)}
 }
 
 // at names the field at fault.
-func (p *Problem) at(field string) *Problem {
+func (p *APIError) at(field string) *APIError {
 	p.Field = field
 	return p
 }
 
 // Error implements error.
-func (p *Problem) Error() string { return p.Code + ": " + p.Message }
+func (p *APIError) Error() string { return p.Code + ": " + p.Message }
 
 // GetStatus implements [huma.StatusError].
-func (p *Problem) GetStatus() int { return p.status }
+func (p *APIError) GetStatus() int { return p.status }
 
 // GetHeaders implements [huma.HeadersError].
-func (p *Problem) GetHeaders() http.Header { return p.headers }
+func (p *APIError) GetHeaders() http.Header { return p.headers }
 
 // speakProblems makes huma word its own findings as ours. Its hooks belong to
 // the package, so they are set once, to functions that keep nothing.
@@ -79,10 +79,10 @@ var speakProblems = sync.OnceFunc(func() {
 
 // found is a fault that huma has found in a request. It names places and rules,
 // and never what stood there.
-func found(status int, message string, details []error) *Problem {
+func found(status int, message string, details []error) *APIError {
 	made := problem(status, codeOf(status), "%s", message)
 	if status == http.StatusUnprocessableEntity {
-		made.status, made.Code, made.Error_ = http.StatusBadRequest, CodeInvalidRequest, CodeInvalidRequest
+		made.status, made.Code, made.Again = http.StatusBadRequest, CodeInvalidRequest, CodeInvalidRequest
 	}
 	var faults []string
 	for _, detail := range details {
@@ -148,8 +148,8 @@ func codeOf(status int) string {
 
 // problemOf is what a client is told of an error. What is not known to be fit
 // for clients is logged and told as internal.
-func (g *Gateway) problemOf(ctx context.Context, err error) *Problem {
-	made, ok := errors.AsType[*Problem](err)
+func (g *Gateway) problemOf(ctx context.Context, err error) *APIError {
+	made, ok := errors.AsType[*APIError](err)
 	switch {
 	case ok:
 		told := *made

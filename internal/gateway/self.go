@@ -77,7 +77,7 @@ func document(version string) huma.Config {
 			},
 			Components: &huma.Components{
 				Schemas:         huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),
-				SecuritySchemes: map[string]*huma.SecurityScheme{securityKey: {Type: "http", Scheme: "bearer", BearerFormat: "csk_live_... or csk_test_..."}},
+				SecuritySchemes: map[string]*huma.SecurityScheme{securityKey: {Type: "http", Scheme: "bearer", BearerFormat: "csk"}},
 			},
 		},
 		OpenAPIPath: "/openapi", DocsPath: "/docs",

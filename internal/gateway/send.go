@@ -59,12 +59,12 @@ func (g *Gateway) send(ctx context.Context, caller access.Caller, in *sendIn) (*
 		return nil, err
 	}
 	request := events.Request{Message: in.Body.Message}
-	pending, err := g.ask(ctx, caller, found, events.KindTurn, in.Key, request)
+	pending, err := g.ask(ctx, caller, errand{session: found, kind: events.KindTurn, key: in.Key, request: request})
 	if err != nil {
 		return nil, err
 	}
 	if wantsStream(in.Accept) {
-		return g.stream(pending, reading{after: pending.from(found, in.Key), from: from, message: in.Body.Message}), nil
+		return g.stream(pending, reading{after: pending.from(found, in.Key), from: from, message: in.Body.Message}), nil //nolint:contextcheck // it is written under the exchange's own
 	}
 	outcome, err := g.await(ctx, pending, pending.from(found, in.Key), request)
 	if err != nil {
@@ -94,7 +94,7 @@ func (g *Gateway) resume(ctx context.Context, caller access.Caller, in *resumeIn
 	if err != nil {
 		return nil, problem(http.StatusNotFound, CodeNotFound, "there is no such request")
 	}
-	return g.stream(Pending{Tenant: found.tenant, Session: found.id, Request: request}, reading{from: from}), nil
+	return g.stream(Pending{Tenant: found.tenant, Session: found.id, Request: request}, reading{from: from}), nil //nolint:contextcheck // it is written under the exchange's own
 }
 
 func wantsStream(accept string) bool {

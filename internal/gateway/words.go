@@ -31,6 +31,6 @@ func worded(err error) error {
 
 // sessionGone is the answer for a session that is not there, is closed, or is
 // another's: they are not told apart.
-func sessionGone() *Problem {
+func sessionGone() *APIError {
 	return problem(http.StatusNotFound, CodeSessionNotFound, "Session not found or closed")
 }
