@@ -88,7 +88,7 @@ func (b *testBundle) start(t *testing.T) {
 	t.Helper()
 	b.child = testenv.Start(t, testenv.ChildParams{
 		Path: testenv.Binary(t), Env: b.env,
-		Args: []string{"dev", "--port", "0", "--no-stand-ins", "--json", "--worker-soft-stop", "1s"},
+		Args: []string{"dev", "--port", "0", "--gateway-address", "127.0.0.1:0", "--no-stand-ins", "--json", "--worker-soft-stop", "1s"},
 	})
 	said := b.child.WaitForOutput(t, regexp.MustCompile(`"nats":"(nats://[^"]+)"`))
 	b.url = said[1]
