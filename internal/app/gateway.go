@@ -54,7 +54,7 @@ func buildGateway(ctx context.Context, k *kit) (lifecycle.Part, error) {
 		Keys: doorman{ring: ring, now: k.now}, Keyring: keys, Tenants: crowd, Registrar: registrar{operator},
 		Log: sessionLog{broker.Log()}, Requests: counter{broker.Requests()}, Waits: hub, Catalogue: market,
 		Directory: shelf{operator: operator, client: market}, Safe: safe{operator}, Books: books, Logger: k.log, Now: k.now,
-		IdleTimeout: k.cfg.Gateway.SessionIdle, Wait: k.cfg.Gateway.Wait, MaxBody: k.cfg.Gateway.MaxBody,
+		IdleTimeout: k.cfg.Gateway.SessionIdle, Wait: k.cfg.Gateway.Wait, MaxBody: k.cfg.Gateway.MaxBody, TestMode: k.cfg.TestMode,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("making the gateway: %w", err)

@@ -118,7 +118,7 @@ func (g *Gateway) sessionConnections(ctx context.Context, caller access.Caller, 
 		out.Body.Servers = append(out.Body.Servers, server)
 	}
 	reach := agent.Reach{
-		Tenant: customer, Session: found.id, Environment: found.opened.Environment,
+		Tenant: customer, Session: found.id, Environment: found.opened.Environment, Mocked: len(found.opened.Mocks) > 0,
 		Servers: slices.DeleteFunc(slices.Clone(found.opened.Servers), func(id string) bool { return !slices.Contains(customer.Servers, id) }),
 	}
 	for _, tool := range g.cfg.Catalogue.Tools(ctx, reach) {

@@ -36,6 +36,8 @@ type Config struct {
 	Safe      Safe
 	Books     Books
 	Logger    *slog.Logger
+	// TestMode lets sessions of test tenants be opened with mocks.
+	TestMode bool
 	// Version is told in the OpenAPI document.
 	Version string
 	// Now is the clock. Defaults to [time.Now].

@@ -1,10 +1,12 @@
 package gateway
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
@@ -14,6 +16,7 @@ import (
 
 	"github.com/feira-dev/feira/events"
 	"github.com/feira-dev/feira/internal/access"
+	"github.com/feira-dev/feira/internal/mock"
 	"github.com/feira-dev/feira/internal/session"
 	"github.com/feira-dev/feira/internal/tenant"
 )
@@ -48,6 +51,7 @@ type createSession struct {
 		Servers  []string          `json:"servers,omitempty" maxItems:"20" doc:"Servers that the session may reach; those of the tenant where left out."`
 		UserID   string            `json:"user_id,omitempty" maxLength:"128" doc:"The tenant; a tenant's own key needs none."`
 		Metadata map[string]string `json:"metadata,omitempty" doc:"Stamped on every usage row; tenant_id is the user_id unless it is given."`
+		Mocks    json.RawMessage   `json:"mocks,omitempty" doc:"Answers that the session's tools give, in test mode."`
 	}
 }
 
@@ -65,7 +69,7 @@ func (g *Gateway) sessionRoutes() {
 	const group = "sessions"
 	serve(g, endpoint{
 		method: http.MethodPost, path: "/v1/sessions", id: "create-session", summary: "Open a session", group: group,
-		scope: access.ScopeSessionsWrite, status: http.StatusCreated, faults: []int{http.StatusNotFound, http.StatusConflict},
+		scope: access.ScopeSessionsWrite, status: http.StatusCreated, faults: []int{http.StatusNotFound, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusNotImplemented},
 	}, g.createSession)
 	serve(g, endpoint{
 		method: http.MethodGet, path: "/v1/sessions/{id}", id: "get-session", summary: "Show a session", group: group,
@@ -97,6 +101,13 @@ func (g *Gateway) createSession(ctx context.Context, caller access.Caller, in *c
 	if err := checkSession(opened.Servers, in.Body.Metadata); err != nil {
 		return nil, err
 	}
+	if len(in.Body.Mocks) > 0 {
+		mocks, err := mock.Gate{TestMode: g.cfg.TestMode}.Admit(in.Body.Mocks, customer.Environment)
+		if err != nil {
+			return nil, mocksRefused(err)
+		}
+		opened.Mocks = mocks.Raw()
+	}
 	maps.Copy(opened.Metadata, customer.Metadata)
 	maps.Copy(opened.Metadata, in.Body.Metadata)
 	id, err := newSession(customer.ID, caller, in.Key)
@@ -120,7 +131,8 @@ func (g *Gateway) openSession(ctx context.Context, caller access.Caller, id even
 	if !stored.exists() {
 		return nil, worded(fmt.Errorf("opening session %s: %w", id, ErrUnavailable))
 	}
-	if !slices.Equal(stored.opened.Servers, opened.Servers) || !maps.Equal(stored.opened.Metadata, opened.Metadata) || stored.opened.User != opened.User {
+	if !slices.Equal(stored.opened.Servers, opened.Servers) || !maps.Equal(stored.opened.Metadata, opened.Metadata) || stored.opened.User != opened.User ||
+		!bytes.Equal(stored.opened.Mocks, opened.Mocks) {
 		return nil, problem(http.StatusConflict, CodeConflict, "the Idempotency-Key was used with another body").at("Idempotency-Key")
 	}
 	return &sessionAnswer{Status: http.StatusCreated, Body: g.show(ctx, caller, stored)}, nil

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/feira-dev/feira/events"
+	"github.com/feira-dev/feira/internal/mock"
 	"github.com/feira-dev/feira/internal/tenant"
 )
 
@@ -33,4 +34,24 @@ func worded(err error) error {
 // another's: they are not told apart.
 func sessionGone() *APIError {
 	return problem(http.StatusNotFound, CodeSessionNotFound, "Session not found or closed")
+}
+
+// mocksRefused is the answer to mocks that do not pass their gate: the code is
+// that of test mode, the status tells whether the deployment, the tenant's
+// environment or the mocks themselves are why.
+func mocksRefused(err error) error {
+	refused, ok := mock.As(err)
+	if !ok {
+		return err
+	}
+	status := http.StatusBadRequest
+	switch {
+	case errors.Is(err, mock.ErrTestModeOff):
+		status = http.StatusNotImplemented
+	case errors.Is(err, mock.ErrLive):
+		status = http.StatusForbidden
+	case refused.Code == events.ReasonMocksTooLarge:
+		status = http.StatusRequestEntityTooLarge
+	}
+	return problem(status, refused.Code, "%s", refused.Message).at(refused.Field)
 }
