@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/feira-dev/feira/events"
+	"github.com/feira-dev/feira/internal/mock"
 )
 
 // Outcome is a request as its records tell of it.
@@ -34,8 +35,7 @@ type intent struct{ iteration, index int }
 
 // Call is a tool call with its outcome.
 type Call struct {
-	// ID is "tc_..." ([events.DerivedToolCall]).
-	ID        string
+	ID        events.ToolCallID
 	Iteration int // 0 for a call request
 	Index     int
 	// Name is the tool as the caller or the model named it, "server__tool";
@@ -129,32 +129,35 @@ func (o *Outcome) intend(at intent, arguments string) {
 		o.intents = make(map[intent]json.RawMessage)
 	}
 	if _, again := o.intents[at]; !again {
-		o.intents[at] = asJSON(arguments)
+		o.intents[at] = JSON(arguments)
 	}
 }
 
 func (o *Outcome) call(record events.Record, event *events.ToolReturned) Call {
 	took := time.Duration(event.DurationMS) * time.Millisecond
 	call := Call{
-		ID:        events.DerivedToolCall(record.Tenant, record.Session, record.Request, event.Iteration, event.Index),
+		ID:        events.ToolCallPlace{Session: record.Session, Request: record.Request, Iteration: event.Iteration, Index: event.Index}.ID(),
 		Iteration: event.Iteration, Index: event.Index,
 		Name: event.Name, Server: event.Server, Tool: event.Tool, Status: event.Status, Key: event.Key,
-		Input: o.intents[intent{event.Iteration, event.Index}], Output: asJSON(event.Output),
+		Input: o.intents[intent{event.Iteration, event.Index}], Output: JSON(event.Output),
 		CalledAt: record.Time.Add(-took), Duration: took,
 	}
 	if call.Input == nil {
-		call.Input = asJSON("")
+		call.Input = JSON("")
 	}
 	if fault := event.Error; fault != nil {
 		call.ErrorCode, call.Error = fault.Code, fault.Message
 		call.Output, _ = json.Marshal(fault) // two strings
+		if typed, ok := mock.OutcomeOf(event); ok {
+			call.Output, _ = json.Marshal(typed) // three of them
+		}
 	}
 	return call
 }
 
-// asJSON is the text where it is JSON, an empty object where it is empty, and
+// JSON is the text where it is JSON, an empty object where it is empty, and
 // the text as a string otherwise.
-func asJSON(text string) json.RawMessage {
+func JSON(text string) json.RawMessage {
 	if text == "" {
 		return json.RawMessage(`{}`)
 	}

@@ -154,7 +154,9 @@ func TestOutcomeHoldsTheCalls(t *testing.T) {
 	turn := requireTurn(t, hub, waits.TurnParams{Request: "r1"})
 	outcome, err := turn.Wait(within(t))
 	require.NoError(t, err)
-	id := func(iteration, index int) string { return events.DerivedToolCall(acme, "s1", "r1", iteration, index) }
+	id := func(iteration, index int) events.ToolCallID {
+		return events.ToolCallPlace{Session: "s1", Request: "r1", Iteration: iteration, Index: index}.ID()
+	}
 	require.Empty(t, cmp.Diff(waits.Outcome{
 		Request: "r1", Kind: events.KindTurn, Asked: "charge ten", Started: at, EndedAt: at,
 		Ending: &events.TurnCompleted{RequestSequence: 2, Status: events.TurnCompletedOK, Message: "done", Iterations: 2, ToolCalls: 3},
