@@ -34,6 +34,7 @@ func setup(t *testing.T) *testBundle {
 	cfg.DataDir, cfg.Model.Key = t.TempDir(), ""
 	cfg.Model.Timeout, cfg.Model.MaxElapsed = 2*time.Second, 4*time.Second
 	cfg.Provider.Timeout = 3 * time.Second
+	cfg.Gateway.Address = "127.0.0.1:0"
 	w, err := newWorld(cfg, tel, worldParams{broker: natsd.Config{}, standIns: true})
 	require.NoError(t, err)
 	require.NoError(t, w.start(t.Context()))
@@ -49,7 +50,12 @@ func setup(t *testing.T) *testBundle {
 		require.NoError(t, <-stopped)
 		require.NoError(t, w.stop(running))
 	})
-	<-ready
+	select {
+	case <-ready:
+	case err := <-stopped:
+		stopped <- nil // for the clean-up
+		require.NoError(t, err)
+	}
 	return &testBundle{world: w, operator: o}
 }
 
