@@ -77,7 +77,7 @@ func TestHelpIsNoMistake(t *testing.T) {
 	t.Parallel()
 	code, out, _ := feira(t, "", "--help")
 	require.Equal(t, exitOK, code)
-	for _, command := range []string{"demo", "dev", "run", "tenant", "credential", "send", "tail", "usage", "dead", "config", "version"} {
+	for _, command := range []string{"demo", "dev", "run", "tenant", "credential", "provider", "send", "tail", "usage", "dead", "config", "version"} {
 		require.Contains(t, out, command)
 	}
 }
