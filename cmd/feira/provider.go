@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/feira-dev/feira/internal/agent"
@@ -93,7 +94,7 @@ func providerColumns() []column[providerEntry] {
 		{"PROVIDER", func(e providerEntry) string { return e.Name }},
 		{"ENVIRONMENTS", func(e providerEntry) string { return strings.Join(e.Environments, " ") }},
 		{"AUTH", func(e providerEntry) string { return e.Auth }},
-		{"TOOLS", func(e providerEntry) string { return fmt.Sprint(e.Tools) }},
+		{"TOOLS", func(e providerEntry) string { return strconv.Itoa(e.Tools) }},
 	}
 }
 

@@ -43,7 +43,9 @@ func TestToolResultsGoBackToTheModelInOrder(t *testing.T) {
 	last := b.model.prompts[1].Messages
 	require.Equal(t, agent.RoleTool, last[len(last)-2].Role)
 	require.Equal(t, "a", last[len(last)-2].CallID)
-	require.JSONEq(t, `{"ok":true}`, last[len(last)-2].Text)
+	told, quoted := agent.Quoted(last[len(last)-2].Text)
+	require.True(t, quoted, "what a tool returns is from outside")
+	require.JSONEq(t, `{"ok":true}`, told)
 	require.Equal(t, "b", last[len(last)-1].CallID)
 	require.Contains(t, last[len(last)-1].Text, events.FaultServerNotInSession)
 }

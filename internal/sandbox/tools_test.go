@@ -12,6 +12,8 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	openai "github.com/sashabaranov/go-openai"
 	"github.com/stretchr/testify/require"
+
+	feira "github.com/feira-dev/feira/internal/agent"
 )
 
 // tool is how the test agent reaches a provider: the arguments that the path
@@ -181,7 +183,7 @@ func (a *agent) reply(t *testing.T) openai.ChatCompletionMessage {
 	return response.Choices[0].Message
 }
 
-// run validates the arguments, sends the call and answers as a platform would.
+// run validates the arguments, sends the call and answers as the agent does.
 func (a *agent) run(t *testing.T, call openai.FunctionCall) string {
 	t.Helper()
 	at := slices.IndexFunc(a.tools, func(one tool) bool { return one.name == call.Name })
@@ -215,12 +217,14 @@ func (a *agent) run(t *testing.T, call openai.FunctionCall) string {
 		body = string(data)
 	}
 	got := a.peer(t, server, a.tenant).call(t, one.method, path, body)
+	origin := feira.Origin{Tenant: "tenant_acme", Session: "ses_1", Request: "req_1", Place: call.Name, From: call.Name}
 	if got.status >= 400 {
-		data, err := json.Marshal(map[string]any{"error": map[string]any{"code": "provider_error", "message": got.raw}})
+		said := feira.Untrusted(origin, got.raw)
+		data, err := json.Marshal(map[string]any{"status": "error", "error": map[string]any{"code": "provider_error", "message": said}})
 		require.NoError(t, err)
 		return string(data)
 	}
-	return got.raw
+	return feira.Untrusted(origin, got.raw)
 }
 
 func encodeForm(arguments map[string]any) string {

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/feira-dev/feira/internal/agent"
 	"github.com/feira-dev/feira/internal/sandbox/planner"
 )
 
@@ -34,7 +35,7 @@ func turn(messages []message, today time.Time) planner.Turn {
 	t := planner.Turn{Today: today}
 	for _, m := range messages[:max(last, 0)] {
 		if m.Role != "system" && m.Role != "developer" {
-			t.Earlier = append(t.Earlier, string(m.Content))
+			t.Earlier = append(t.Earlier, unquoted(string(m.Content)))
 		}
 	}
 	if last < 0 {
@@ -44,7 +45,7 @@ func turn(messages []message, today time.Time) planner.Turn {
 	outputs := map[string]string{}
 	for _, m := range messages[last:] {
 		if m.Role == "tool" {
-			outputs[m.ToolCallID] = string(m.Content)
+			outputs[m.ToolCallID] = unquoted(string(m.Content))
 		}
 	}
 	for _, m := range messages[last:] {
@@ -79,4 +80,33 @@ func numbered(calls []planner.Call, conversation string) []toolCall {
 		})
 	}
 	return all
+}
+
+// unquoted reads what the agent quotes: an answer as a whole, or the words of a
+// provider within a fault. The planner takes no orders from either: it reads
+// them for ids, prices and errors alone.
+func unquoted(text string) string {
+	if inner, ok := agent.Quoted(text); ok {
+		return inner
+	}
+	var failed struct {
+		Status string `json:"status"`
+		Error  struct {
+			Code    string `json:"code"`
+			Message string `json:"message"`
+		} `json:"error"`
+	}
+	if json.Unmarshal([]byte(text), &failed) != nil {
+		return text
+	}
+	inner, ok := agent.Quoted(failed.Error.Message)
+	if !ok {
+		return text
+	}
+	failed.Error.Message = inner
+	plain, err := json.Marshal(failed)
+	if err != nil { // Texts always encode.
+		return text
+	}
+	return string(plain)
 }
