@@ -61,6 +61,9 @@ func canonical(arguments string) (json.RawMessage, error) {
 	decoder.UseNumber()
 	var object map[string]any
 	if err := decoder.Decode(&object); err != nil {
+		if _, other := errors.AsType[*json.UnmarshalTypeError](err); other {
+			return nil, errNoObject // JSON, in Go's own words
+		}
 		return nil, fmt.Errorf("%w: %w", errNoObject, err)
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) || object == nil {

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -33,7 +34,7 @@ func (l *Loop) pass(ctx context.Context, scope Scope, turn *session.Turn, intent
 	if !reach.Has(server) {
 		return passage{}, &events.ToolFault{
 			Code:    events.FaultServerNotInSession,
-			Message: fmt.Sprintf("server %q is not connected to this session; it has %s", clip(server), strings.Join(reach.Servers, ", ")),
+			Message: fmt.Sprintf("server %q is not connected to this session; it has %s", clip(server), cmp.Or(strings.Join(reach.Servers, ", "), "none")),
 		}
 	}
 	var safety Safety

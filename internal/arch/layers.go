@@ -95,6 +95,7 @@ func layers() map[string]Layer {
 
 		"internal/testenv": LayerTest,
 		"internal/chaos":   LayerTest,
+		"internal/walls":   LayerTest,
 		"internal/arch":    LayerTest,
 	}
 }
