@@ -96,6 +96,7 @@ func layers() map[string]Layer {
 		"internal/testenv": LayerTest,
 		"internal/chaos":   LayerTest,
 		"internal/walls":   LayerTest,
+		"internal/canary":  LayerTest,
 		"internal/arch":    LayerTest,
 	}
 }
