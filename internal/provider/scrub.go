@@ -1,11 +1,11 @@
 package provider
 
 import (
-	"encoding/base64"
-	"net/url"
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/feira-dev/feira/internal/telemetry"
 )
 
 const (
@@ -39,10 +39,7 @@ func (s *scrubber) add(secret string) {
 	if len(secret) < minSecret {
 		return
 	}
-	for _, form := range []string{
-		secret, url.PathEscape(secret), url.QueryEscape(secret),
-		base64.StdEncoding.EncodeToString([]byte(secret)), base64.URLEncoding.EncodeToString([]byte(secret)),
-	} {
+	for _, form := range telemetry.Shapes(secret) {
 		if !slices.Contains(s.values, form) {
 			s.values = append(s.values, form)
 		}

@@ -1,9 +1,6 @@
 package telemetry
 
 import (
-	"encoding/base64"
-	"encoding/hex"
-	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -76,17 +73,15 @@ type Redactor struct {
 	told *strings.Replacer
 }
 
-// NewRedactor returns a redactor that removes these secrets too, as they are
-// and as they look in URLs, in hex and in base64.
+// NewRedactor returns a redactor that removes these secrets too, in all their
+// [Shapes].
 func NewRedactor(secrets ...string) *Redactor {
 	var shapes []string
 	for _, secret := range secrets {
 		if len(secret) < shortest {
 			continue
 		}
-		shapes = append(shapes,
-			secret, url.QueryEscape(secret), url.PathEscape(secret), hex.EncodeToString([]byte(secret)),
-			base64.StdEncoding.EncodeToString([]byte(secret)), base64.RawURLEncoding.EncodeToString([]byte(secret)))
+		shapes = append(shapes, Shapes(secret)...)
 	}
 	if len(shapes) == 0 {
 		return &Redactor{}
