@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"html"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -17,38 +18,57 @@ type shape struct {
 	text string
 }
 
-// shapes are the forms of a secret, each text once. Those that say the same as
-// an earlier one are left out.
+// shapes are the forms of a secret, each text once: as it is, as it stands in a
+// URL, and what programs make of either.
 func shapes(secret string) []shape {
-	made := []shape{{"plain", secret}}
-	seen := map[string]bool{secret: true}
+	var made []shape
+	seen := map[string]bool{}
 	add := func(form, text string) {
 		if !seen[text] {
 			seen[text] = true
 			made = append(made, shape{form, text})
 		}
 	}
-	for form, text := range map[string]string{
-		"query": url.QueryEscape(secret), "path": url.PathEscape(secret), "percent": percent(secret),
-	} {
-		add(form, text)
-		add(form+", lower case", lowerPercent(text))
-		add(form+", twice", url.QueryEscape(text))
+	add("plain", secret)
+	for _, one := range urlForms(secret) {
+		add(one.form, one.text)
+		add(one.form+", lower case", lowerPercent(one.text))
 	}
-	inJSON := jsonInner(secret)
-	add("JSON", inJSON)
-	add("JSON, slashes escaped", strings.ReplaceAll(inJSON, "/", `\/`))
-	add("JSON within JSON", jsonInner(inJSON))
-	add("JSON of JavaScript", strings.NewReplacer(`\u0026`, "&", `\u003c`, "<", `\u003e`, ">").Replace(inJSON))
-	add("quoted", strings.Trim(strconv.Quote(secret), `"`))
-	add("HTML", html.EscapeString(secret))
-	add("hex", hex.EncodeToString([]byte(secret)))
-	add("hex, upper case", strings.ToUpper(hex.EncodeToString([]byte(secret))))
-	for offset := range 3 {
-		add(fmt.Sprintf("base64 at %d", offset), core(base64.StdEncoding, secret, offset))
-		add(fmt.Sprintf("base64url at %d", offset), core(base64.URLEncoding, secret, offset))
+	for _, one := range slices.Clone(made) {
+		encoded(one, add)
 	}
 	return made
+}
+
+func urlForms(text string) []shape {
+	return []shape{{"query", url.QueryEscape(text)}, {"path", url.PathEscape(text)}, {"percent", percent(text)}}
+}
+
+// encoded adds what programs make of a text, in the middle of another.
+func encoded(of shape, add func(form, text string)) {
+	within := func(form string) string {
+		if of.form == "plain" {
+			return form
+		}
+		return form + " of " + of.form
+	}
+	for _, one := range urlForms(of.text) {
+		add(within(one.form), one.text)
+	}
+	inJSON := jsonInner(of.text)
+	add(within("JSON"), inJSON)
+	add(within("JSON, slashes escaped"), strings.ReplaceAll(inJSON, "/", `\/`))
+	add(within("JSON within JSON"), jsonInner(inJSON))
+	add(within("JSON of JavaScript"), strings.NewReplacer(`\u0026`, "&", `\u003c`, "<", `\u003e`, ">").Replace(inJSON))
+	quoted := strconv.Quote(of.text)
+	add(within("quoted"), quoted[1:len(quoted)-1])
+	add(within("HTML"), html.EscapeString(of.text))
+	add(within("hex"), hex.EncodeToString([]byte(of.text)))
+	add(within("hex, upper case"), strings.ToUpper(hex.EncodeToString([]byte(of.text))))
+	for offset := range 3 {
+		add(within(fmt.Sprintf("base64 at %d", offset)), core(base64.StdEncoding, of.text, offset))
+		add(within(fmt.Sprintf("base64url at %d", offset)), core(base64.URLEncoding, of.text, offset))
+	}
 }
 
 // core is what base64 makes of a secret at an offset in a longer text, but for

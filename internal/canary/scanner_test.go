@@ -91,7 +91,7 @@ func TestASecretAcrossTwoPiecesIsFound(t *testing.T) {
 	t.Parallel()
 	scanner, err := New([]Secret{{Name: "s", Value: planted}})
 	require.NoError(t, err)
-	for _, at := range []int{0, 1, chunk - 1, chunk, chunk + 1, chunk + scanner.longest - 1, chunk + scanner.longest, 3 * chunk, 3*chunk - len(planted)/2} {
+	for _, at := range []int{0, chunk - 1, chunk + scanner.longest, chunk + scanner.longest - len(planted)/2, 2*chunk + 1} {
 		text := strings.Repeat("x", at) + planted + strings.Repeat("y", 2*chunk)
 		finds, size, err := scanner.Read("x", iotest.HalfReader(strings.NewReader(text)))
 		require.NoError(t, err)

@@ -15,28 +15,14 @@ const encodable = 8
 
 // Shapes are a secret as it is, and as programs write it down: escaped for a
 // URL or for JSON, in hex, and in base64 of either alphabet, wherever in a
-// longer text it was encoded. The longest come first, so that none leaves a
-// tail of another.
+// longer text it was encoded; and what they make of it where it was escaped
+// for a URL before. The longest come first, so that none leaves a tail of
+// another.
 func Shapes(secret string) []string {
-	quoted, err := json.Marshal(secret)
-	if err != nil || len(quoted) < 2 { // A text always encodes.
-		quoted = []byte(`""`)
+	var made []string
+	for _, written := range []string{secret, url.PathEscape(secret), url.QueryEscape(secret)} {
+		made = append(made, encodings(written)...)
 	}
-	inner := string(quoted[1 : len(quoted)-1])
-	made := []string{
-		secret, url.QueryEscape(secret), url.PathEscape(secret), inner, strings.ReplaceAll(inner, "/", `\/`),
-		lowerEscapes(url.QueryEscape(secret)), lowerEscapes(url.PathEscape(secret)),
-	}
-	if len(secret) >= encodable {
-		inHex := hex.EncodeToString([]byte(secret))
-		made = append(made, inHex, strings.ToUpper(inHex),
-			base64.StdEncoding.EncodeToString([]byte(secret)), base64.URLEncoding.EncodeToString([]byte(secret)),
-			base64.RawStdEncoding.EncodeToString([]byte(secret)), base64.RawURLEncoding.EncodeToString([]byte(secret)))
-		for offset := range 3 {
-			made = append(made, core(base64.StdEncoding, secret, offset), core(base64.URLEncoding, secret, offset))
-		}
-	}
-	made = slices.DeleteFunc(made, func(shape string) bool { return shape == "" })
 	slices.SortFunc(made, func(a, b string) int {
 		if len(a) != len(b) {
 			return len(b) - len(a)
@@ -44,6 +30,29 @@ func Shapes(secret string) []string {
 		return strings.Compare(a, b)
 	})
 	return slices.Compact(made)
+}
+
+func encodings(text string) []string {
+	quoted, err := json.Marshal(text)
+	if err != nil { // A text always encodes.
+		return []string{text}
+	}
+	inner := string(quoted[1 : len(quoted)-1])
+	made := []string{
+		text, inner, strings.ReplaceAll(inner, "/", `\/`), url.QueryEscape(text), url.PathEscape(text),
+		lowerEscapes(text), lowerEscapes(url.QueryEscape(text)), lowerEscapes(url.PathEscape(text)),
+	}
+	if len(text) < encodable {
+		return made
+	}
+	inHex := hex.EncodeToString([]byte(text))
+	made = append(made, inHex, strings.ToUpper(inHex),
+		base64.StdEncoding.EncodeToString([]byte(text)), base64.URLEncoding.EncodeToString([]byte(text)),
+		base64.RawStdEncoding.EncodeToString([]byte(text)), base64.RawURLEncoding.EncodeToString([]byte(text)))
+	for offset := range 3 {
+		made = append(made, core(base64.StdEncoding, text, offset), core(base64.URLEncoding, text, offset))
+	}
+	return made
 }
 
 // core is what base64 makes of a secret at an offset in a longer text, but for

@@ -21,10 +21,12 @@ func TestASecretIsRemovedInEveryShape(t *testing.T) {
 	escapes := regexp.MustCompile(`%[0-9A-F]{2}`)
 	encoders := map[string]func(string) string{
 		"plain": func(text string) string { return text }, "query": url.QueryEscape, "path": url.PathEscape,
-		"lower query": func(text string) string { return escapes.ReplaceAllStringFunc(url.QueryEscape(text), strings.ToLower) },
-		"base64":      func(text string) string { return base64.StdEncoding.EncodeToString([]byte(text)) },
-		"base64url":   func(text string) string { return base64.RawURLEncoding.EncodeToString([]byte(text)) },
-		"hex":         func(text string) string { return hex.EncodeToString([]byte(text)) },
+		"lower query":      func(text string) string { return escapes.ReplaceAllStringFunc(url.QueryEscape(text), strings.ToLower) },
+		"query of a path":  func(text string) string { return url.QueryEscape(url.PathEscape(text)) },
+		"base64 of a path": func(text string) string { return base64.StdEncoding.EncodeToString([]byte(url.PathEscape(text))) },
+		"base64":           func(text string) string { return base64.StdEncoding.EncodeToString([]byte(text)) },
+		"base64url":        func(text string) string { return base64.RawURLEncoding.EncodeToString([]byte(text)) },
+		"hex":              func(text string) string { return hex.EncodeToString([]byte(text)) },
 		"JSON": func(text string) string {
 			data, _ := json.Marshal(text)
 			return string(data)

@@ -29,6 +29,45 @@ type turn struct {
 	keeps            [][2]string
 }
 
+// Step is what somebody has to know of a call of a dialogue to play it elsewhere.
+type Step struct {
+	Tool string
+	// Arguments name what was saved before: see [Filled].
+	Arguments string
+	// Advance is how far the clock moves before the call.
+	Advance time.Duration
+	// Meanwhile is what somebody else asks for just before: method, path and
+	// perhaps a body. Empty for nothing.
+	Meanwhile string
+	// Saves and Keeps are names and pointers: parts of the answer, and of what
+	// Meanwhile was answered.
+	Saves, Keeps [][2]string
+}
+
+// Steps are the calls of a server's dialogue, in their order.
+func Steps(t *testing.T, server string) []Step {
+	t.Helper()
+	var steps []Step
+	for _, one := range readDialogue(t, server) {
+		steps = append(steps, Step{
+			Tool: one.tool, Arguments: one.arguments, Advance: one.advance, Meanwhile: one.meanwhile, Saves: one.saves, Keeps: one.keeps,
+		})
+	}
+	return steps
+}
+
+// Filled puts what was saved into a text, where it says "${name}".
+func Filled(t *testing.T, text string, saved map[string]string) string {
+	t.Helper()
+	return filled(t, text, saved)
+}
+
+// Pick follows a JSON pointer to a text or a number.
+func Pick(t *testing.T, document []byte, pointer string) string {
+	t.Helper()
+	return pick(t, document, pointer)
+}
+
 // readDialogue reads the dialogue of a server.
 func readDialogue(t *testing.T, server string) []turn {
 	t.Helper()
