@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
+	"io"
 	"log/slog"
 	"maps"
 	"regexp"
@@ -28,6 +30,7 @@ func TestMain(m *testing.M) { testenv.Main(m) }
 type testBundle struct {
 	sandbox *sandbox.Sandbox
 	dir     string
+	log     io.Writer // of what commands print
 	env     []string
 	child   *testenv.Child // "feira dev", where there is one
 	url     string
@@ -49,7 +52,7 @@ func setup(t *testing.T) *testBundle {
 	for _, server := range sandbox.Servers() {
 		accounts[server] = []sandbox.Account{{Tenant: "tenant_acme"}, {Tenant: "tenant_loja"}}
 	}
-	b := &testBundle{dir: t.TempDir()}
+	b := &testBundle{log: testenv.Log(t), dir: testenv.Dir(t)}
 	world, err := sandbox.New(sandbox.Config{
 		Accounts: accounts, ModelLatency: 20 * time.Millisecond, Observe: func(sandbox.Exchange) { b.asked.Add(1) },
 	})
@@ -101,6 +104,7 @@ func (b *testBundle) feira(t *testing.T, in string, args ...string) string {
 	var out, complaints bytes.Buffer
 	args = append(args, "--nats-url", b.url, "--data-dir", b.dir, "--log-level", "error")
 	code := run(t.Context(), args, streams{in: strings.NewReader(in), out: &out, err: &complaints})
+	_, _ = fmt.Fprintf(b.log, "feira %q\n%s%s", args, &out, &complaints)
 	require.Equal(t, exitOK, code, "feira %v: %s", args, complaints.String())
 	return out.String()
 }

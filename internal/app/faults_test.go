@@ -2,7 +2,7 @@ package app
 
 import (
 	"context"
-	"io"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -28,14 +28,14 @@ type testBundle struct {
 
 func setup(t *testing.T) *testBundle {
 	t.Helper()
-	tel, err := telemetry.New(t.Context(), telemetry.Config{Output: io.Discard})
+	tel, err := telemetry.New(t.Context(), telemetry.Config{Output: testenv.Log(t)})
 	require.NoError(t, err)
 	cfg := config.Default()
-	cfg.DataDir, cfg.Model.Key = t.TempDir(), ""
+	cfg.DataDir, cfg.Model.Key = testenv.Dir(t), ""
 	cfg.Model.Timeout, cfg.Model.MaxElapsed = 2*time.Second, 4*time.Second
 	cfg.Provider.Timeout = 3 * time.Second
 	cfg.Gateway.Address = "127.0.0.1:0"
-	w, err := newWorld(cfg, tel, worldParams{broker: natsd.Config{}, standIns: true})
+	w, err := newWorld(cfg, tel, worldParams{broker: natsd.Config{Dir: filepath.Join(cfg.DataDir, "nats")}, standIns: true})
 	require.NoError(t, err)
 	require.NoError(t, w.start(t.Context()))
 	_, err = w.prepare(t.Context(), tel, true)

@@ -106,7 +106,7 @@ func TestSchedulerMetricsOverHTTP(t *testing.T) {
 	server := testenv.NATS(t)
 	cfg := config.Default()
 	cfg.NATS.URL, cfg.NATS.User, cfg.NATS.Password = server.URL, server.User, config.Redacted(server.Password)
-	cfg.DataDir, cfg.Telemetry.MetricsAddress = t.TempDir(), "127.0.0.1:0"
+	cfg.DataDir, cfg.Telemetry.MetricsAddress = testenv.Dir(t), "127.0.0.1:0"
 	cfg.Scheduler.Reconcile, cfg.Worker.Slots = 50*time.Millisecond, 2
 	leader := runScheduler(t, cfg)
 	require.Equal(t, "0", leader.waitFor(t, "feira_queue_workers", "0")["feira_queue_queued"])

@@ -78,7 +78,7 @@ func (m *market) register(t *testing.T, params marketParams) {
 	for _, server := range slices.Sorted(maps.Keys(m.sandbox.BaseURLs())) {
 		urls = append(urls, server+"="+m.sandbox.BaseURLs()[server])
 	}
-	dir, replicas := t.TempDir(), max(params.replicas, 1)
+	dir, replicas := testenv.Dir(t), max(params.replicas, 1)
 	m.env = []string{
 		"FEIRA_DATA_DIR=" + dir, "FEIRA_PROVIDER_URLS=" + strings.Join(urls, ";"),
 		"OPENAI_API_KEY=test-key-of-the-sandbox", "OPENAI_BASE_URL=" + m.sandbox.ModelURL(), "FEIRA_MODEL=feira-offline",

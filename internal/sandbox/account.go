@@ -3,6 +3,7 @@ package sandbox
 import (
 	"encoding/base64"
 	"fmt"
+	"strings"
 
 	"github.com/feira-dev/feira/internal/sandbox/asaas"
 	"github.com/feira-dev/feira/internal/sandbox/correios"
@@ -12,6 +13,10 @@ import (
 	"github.com/feira-dev/feira/internal/sandbox/stripe"
 	"github.com/feira-dev/feira/internal/sandbox/zapi"
 )
+
+// Mark stands in every secret that the sandbox makes, and is nowhere else, so
+// that a scan can tell where one was written down.
+const Mark = fake.Mark
 
 // Account is a customer's account at one provider.
 type Account struct {
@@ -34,22 +39,23 @@ func Credential(seed, server, tenant string) (map[string]string, error) {
 	part := func(alphabet string, n int, name string) string {
 		return world.Token(alphabet, n, "credential", server, tenant, name)
 	}
+	secret := func(alphabet string, n int, name string) string { return part(alphabet, n-len(Mark), name) + Mark }
 	switch server {
 	case stripe.Server:
-		return map[string]string{"secret_key": "sk_test_" + "51" + part(fake.Base62, 97, "key")}, nil
+		return map[string]string{"secret_key": "sk_test_" + "51" + secret(fake.Base62, 97, "key")}, nil
 	case correios.Server:
 		return map[string]string{
-			"user": part(fake.Decimal, 14, "user"), "access_code": part(fake.Base62, 40, "code"), "posting_card": "00" + part(fake.Decimal, 8, "card"),
+			"user": part(fake.Decimal, 14, "user"), "access_code": secret(fake.Base62, 40, "code"), "posting_card": "00" + part(fake.Decimal, 8, "card"),
 		}, nil
 	case nuvemfiscal.Server:
-		return map[string]string{"client_id": part(fake.Base62, 20, "id"), "client_secret": part(fake.Base62, 40, "secret")}, nil
+		return map[string]string{"client_id": part(fake.Base62, 20, "id"), "client_secret": secret(fake.Base62, 40, "secret")}, nil
 	case asaas.Server:
-		return map[string]string{"api_key": "$aact_hmlg_" + part(fake.Base62, 120, "key") + "::" + world.UUID("credential", server, tenant)}, nil
+		return map[string]string{"api_key": "$aact_hmlg_" + secret(fake.Base62, 120, "key") + "::" + world.UUID("credential", server, tenant)}, nil
 	case melhorenvio.Server:
 		return map[string]string{"access_token": webToken(world, tenant)}, nil
 	case zapi.Server:
 		return map[string]string{
-			"instance_id": part(fake.HexUpper, 32, "instance"), "token": part(fake.HexUpper, 24, "token"), "client_token": "F" + part(fake.Hex, 32, "client") + "S",
+			"instance_id": part(fake.HexUpper, 32, "instance"), "token": secret(fake.HexUpper, 24, "token"), "client_token": "F" + strings.ToLower(secret(fake.Hex, 32, "client")) + "S",
 		}, nil
 	default:
 		return nil, fmt.Errorf("%w: %q", ErrUnknownServer, server)
@@ -62,5 +68,5 @@ func webToken(world fake.World, tenant string) string {
 	encode := base64.RawURLEncoding.EncodeToString
 	claims := `{"aud":"1","jti":"` + world.Token(fake.Hex, 80, "jti", tenant) + `","iat":1735689600,"exp":4891363200,"sub":"` +
 		world.UUID("sub", tenant) + `","scopes":["cart-write","shipping-calculate","shipping-checkout","shipping-generate","shipping-print","shipping-tracking","shipping-cancel"]}`
-	return encode([]byte(`{"typ":"JWT","alg":"RS256"}`)) + "." + encode([]byte(claims)) + "." + world.Token(fake.Base64, 342, "signature", tenant)
+	return encode([]byte(`{"typ":"JWT","alg":"RS256"}`)) + "." + encode([]byte(claims)) + "." + world.Token(fake.Base64, 342-len(Mark), "signature", tenant) + Mark
 }

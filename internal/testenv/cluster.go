@@ -19,7 +19,7 @@ type ClusterServer struct {
 // may connect to it.
 func Cluster(t testing.TB, nodes int) *ClusterServer {
 	t.Helper()
-	cluster, err := natsd.NewCluster(natsd.ClusterParams{Nodes: nodes, Dir: t.TempDir()})
+	cluster, err := natsd.NewCluster(natsd.ClusterParams{Nodes: nodes, Dir: Dir(t)})
 	if err != nil {
 		t.Fatalf("making a NATS cluster: %v", err)
 	}

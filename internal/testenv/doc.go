@@ -10,4 +10,7 @@
 // has ended, that nothing waits by sleeping, and that a dependency which is
 // missing is a failure where CI is set ([Require]). It is never part of the
 // binary. It imports no adapter but natsd.
+//
+// Where [ArtifactsVariable] names a folder, what tests write stays there
+// instead, for somebody to look through.
 package testenv

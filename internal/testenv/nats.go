@@ -42,7 +42,7 @@ func NATS(t testing.TB) *Server {
 	select {
 	case lent := <-pool.free:
 		t.Cleanup(func() {
-			if err := lent.empty(); err != nil {
+			if err := errors.Join(keepStore(pool.dir, lent.User), lent.empty()); err != nil {
 				t.Errorf("emptying a NATS account: %v", err) // and it is not lent again
 				return
 			}
@@ -108,6 +108,7 @@ func (s *Server) empty() error {
 // pool is the shared server and its accounts that no test holds.
 type pool struct {
 	server *natsd.Server
+	dir    string // of the server, where artifacts are kept
 	free   chan *Server
 }
 
@@ -143,7 +144,7 @@ func endShared() error {
 }
 
 func startPool() (*pool, error) {
-	password := rand.Text()
+	password := Mark + rand.Text()
 	// One hash for all: hashing it once for each account would be the dearest
 	// part of the start.
 	hash, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.MinCost)
@@ -155,7 +156,13 @@ func startPool() (*pool, error) {
 		name := "test" + strconv.Itoa(i)
 		users[i] = natsd.User{Name: name, Password: string(hash), Account: natsd.Account{Name: name, JetStream: true}}
 	}
-	server, err := natsd.New(natsd.Config{Users: users})
+	dir := ""
+	if artifacts() != "" {
+		if dir, err = keep("shared"); err != nil {
+			return nil, err
+		}
+	}
+	server, err := natsd.New(natsd.Config{Users: users, Dir: dir})
 	if err != nil {
 		return nil, err
 	}
@@ -166,5 +173,5 @@ func startPool() (*pool, error) {
 	for _, user := range users {
 		free <- &Server{URL: server.ClientURL(), User: user.Name, Password: password}
 	}
-	return &pool{server: server, free: free}, nil
+	return &pool{server: server, dir: dir, free: free}, nil
 }

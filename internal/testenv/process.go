@@ -70,6 +70,7 @@ func Start(t testing.TB, params ChildParams) *Child {
 	}()
 	t.Cleanup(func() {
 		c.Kill(t)
+		keepOutput(t, c)
 		if t.Failed() {
 			t.Logf("%s %q said:\n%s", params.Path, params.Args, c.Output())
 		}

@@ -22,7 +22,7 @@ type RestartableServer struct {
 // Anybody may connect to it.
 func Restartable(t testing.TB) *RestartableServer {
 	t.Helper()
-	s := &RestartableServer{config: natsd.Config{Dir: t.TempDir()}}
+	s := &RestartableServer{config: natsd.Config{Dir: Dir(t)}}
 	s.Start(t)
 	s.URL = s.inner.ClientURL()
 	_, port, err := net.SplitHostPort(s.URL[len("nats://"):])

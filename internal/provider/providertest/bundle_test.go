@@ -15,16 +15,16 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
 
 	"github.com/feira-dev/feira/events"
 	"github.com/feira-dev/feira/internal/agent"
 	"github.com/feira-dev/feira/internal/provider"
 	"github.com/feira-dev/feira/internal/sandbox"
 	"github.com/feira-dev/feira/internal/sandbox/journal"
-	"github.com/feira-dev/feira/internal/testenv"
 )
 
-func TestMain(m *testing.M) { testenv.Main(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const tenant = "loja"
 

@@ -6,9 +6,9 @@
 // The same dialogues are then held through faults: late, refused, cut off
 // before and after the effect, garbled, with a wrong credential. And
 // one tool of each class goes through random schedules of broken connections
-// and dying workers, by the agent's own loop; and through real workers, killed
-// while the fake holds a request before or after its effect. It has tests alone, but for
-// [Steps], by which other tests play the dialogues through the real roles.
+// and dying workers, by the agent's own loop. It has tests alone, but for
+// [Steps], by which other tests play the dialogues through the real roles, and
+// [Subjects], whose calls real workers are killed over in internal/chaos.
 //
 // A dialogue is a text of blocks, in the order in which a customer would call:
 //

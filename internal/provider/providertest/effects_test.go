@@ -26,32 +26,6 @@ import (
 // maxLives is how many workers die over a call at most, before one does not.
 const maxLives = 4
 
-// subject is a tool of one class, and what a call of it does.
-type subject struct {
-	server, tool, arguments, effect string
-	safety                          agent.Safety
-	// prepare makes what the arguments name: pairs of tool and arguments, each
-	// with the id of the one before for "%s".
-	prepare [][2]string
-	traced  bool // its effect is found again
-}
-
-func subjects() map[string]subject {
-	const customer = `{"name":"Maria Silva","cpfCnpj":"52998224725"}`
-	return map[string]subject{
-		"read":  {server: "asaas", tool: "get_balance", arguments: `{}`, safety: agent.SafetyRead},
-		"keyed": {server: "stripe", tool: "create_payment_intent", arguments: `{"amount":500,"currency":"brl"}`, effect: "payment_intent.created", safety: agent.SafetyKeyed},
-		"idempotent": {
-			server: "asaas", tool: "delete_payment", arguments: `{"id":"%s"}`, effect: "payment.deleted", safety: agent.SafetyIdempotent,
-			prepare: [][2]string{{"create_customer", customer}, {"create_payment", `{"customer":"%s","billingType":"PIX","value":5,"dueDate":"2026-12-09"}`}},
-		},
-		"unsafe, found again": {server: "asaas", tool: "create_customer", arguments: customer, effect: "customer.created", safety: agent.SafetyUnsafe, traced: true},
-		"unsafe": {
-			server: "z-api", tool: "send_text", arguments: `{"phone":"5511987654321","message":"oi"}`, effect: "message.sent", safety: agent.SafetyUnsafe,
-		},
-	}
-}
-
 // schedule is what happens to one call: the fates of its requests, and which
 // workers die between an outcome and its writing down.
 type schedule struct {
@@ -72,7 +46,7 @@ func drawSchedule(t *rapid.T) schedule {
 // and an outcome that nobody can know is written down as such.
 func TestEffectsThroughRandomSchedules(t *testing.T) {
 	t.Parallel()
-	for name, about := range subjects() {
+	for name, about := range Subjects() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := setupEffects(t, about)
@@ -84,7 +58,7 @@ func TestEffectsThroughRandomSchedules(t *testing.T) {
 				}
 			})
 			require.GreaterOrEqual(t, met["ok"], 1)
-			require.Equal(t, about.safety == agent.SafetyRead, met["unknown"] == 0, "%v", met)
+			require.Equal(t, about.Safety == agent.SafetyRead, met["unknown"] == 0, "%v", met)
 			t.Logf("%v", met)
 		})
 	}
@@ -92,7 +66,7 @@ func TestEffectsThroughRandomSchedules(t *testing.T) {
 
 // effectsBundle is one fake behind a front, with an account for each schedule.
 type effectsBundle struct {
-	subject
+	Subject
 
 	manifest provider.Manifest
 	sandbox  *sandbox.Sandbox
@@ -101,7 +75,7 @@ type effectsBundle struct {
 	accounts int
 }
 
-func setupEffects(t *testing.T, about subject) *effectsBundle {
+func setupEffects(t *testing.T, about Subject) *effectsBundle {
 	t.Helper()
 	started, err := sandbox.New(sandbox.Config{})
 	require.NoError(t, err)
@@ -111,19 +85,19 @@ func setupEffects(t *testing.T, about subject) *effectsBundle {
 		defer cancel()
 		require.NoError(t, started.Stop(ctx))
 	})
-	b := &effectsBundle{subject: about, manifest: manifestOf(t, about.server), sandbox: started}
+	b := &effectsBundle{Subject: about, manifest: manifestOf(t, about.Server), sandbox: started}
 	// Each worker reads its manifest anew: the other tools would take most of the time.
 	b.manifest.Tools = slices.DeleteFunc(b.manifest.Tools, func(spec provider.ToolSpec) bool {
-		return spec.Name != about.tool && !slices.ContainsFunc(about.prepare, func(step [2]string) bool { return step[0] == spec.Name })
+		return spec.Name != about.Tool && !slices.ContainsFunc(about.Prepare, func(step [2]string) bool { return step[0] == spec.Name })
 	})
-	b.front, b.base = newFront(t, started.BaseURLs()[about.server])
+	b.front, b.base = newFront(t, started.BaseURLs()[about.Server])
 	return b
 }
 
 // worker is a new process: nothing of the one before is left in it.
 func (b *effectsBundle) worker(t *rapid.T, fields credential) *provider.Client {
 	client, err := provider.New(provider.Config{
-		Manifests: []provider.Manifest{b.manifest}, Credentials: fields, BaseURLs: map[string]string{b.server: b.base},
+		Manifests: []provider.Manifest{b.manifest}, Credentials: fields, BaseURLs: map[string]string{b.Server: b.base},
 		RetryWait: time.Microsecond, Wait: func(ctx context.Context, _ time.Duration) error { return ctx.Err() },
 	})
 	require.NoError(t, err)
@@ -134,14 +108,14 @@ func (b *effectsBundle) worker(t *rapid.T, fields credential) *provider.Client {
 func (b *effectsBundle) play(t *rapid.T, plan schedule) events.ToolStatus {
 	b.accounts++
 	account := "tenant_" + strconv.Itoa(b.accounts)
-	opened, err := b.sandbox.Open(b.server, sandbox.Account{Tenant: account})
+	opened, err := b.sandbox.Open(b.Server, sandbox.Account{Tenant: account})
 	require.NoError(t, err)
 	fields := credential(opened)
 	b.front.expect(nil)
 	arguments := b.prepared(t, fields)
 	b.front.expect(plan.fates)
-	log := newDiary(t, b.server)
-	log.begin(t, 1, &events.CallRequested{Tool: agent.ToolName(b.server, b.tool), Arguments: json.RawMessage(arguments)})
+	log := newDiary(t, b.Server)
+	log.begin(t, 1, &events.CallRequested{Tool: agent.ToolName(b.Server, b.Tool), Arguments: json.RawMessage(arguments)})
 	doubted := false
 	for life := 0; ; life++ {
 		if b.live(t, log, fields, life < maxLives && plan.forget[life]) {
@@ -163,16 +137,16 @@ func (b *effectsBundle) prepared(t *rapid.T, fields credential) string {
 	defer client.Close()
 	id := ""
 	within := func(text string) string { return strings.ReplaceAll(text, "%s", id) }
-	for _, step := range b.prepare {
+	for _, step := range b.Prepare {
 		result := client.Call(context.Background(), agent.Call{
-			Tenant: "loja", Environment: events.EnvironmentTest, Server: b.server, Tool: step[0], Arguments: json.RawMessage(within(step[1])), Key: step[0],
+			Tenant: "loja", Environment: events.EnvironmentTest, Server: b.Server, Tool: step[0], Arguments: json.RawMessage(within(step[1])), Key: step[0],
 		})
 		require.Equal(t, events.ToolOK, result.Status, "%+v", result.Fault)
 		var made struct{ ID string }
 		require.NoError(t, json.Unmarshal([]byte(result.Output), &made))
 		id = made.ID
 	}
-	return within(b.arguments)
+	return within(b.Arguments)
 }
 
 // live is the life of one worker; false when it died before the end.
@@ -188,32 +162,32 @@ func (b *effectsBundle) live(t *rapid.T, log *diary, fields credential, forgets 
 		log.kill()
 		cancel()
 	})
-	_, err = loop.Run(ctx, log.scope(b.server), log)
+	_, err = loop.Run(ctx, log.scope(b.Server), log)
 	return err == nil
 }
 
 func (b *effectsBundle) judge(t *rapid.T, account string, returned *events.ToolReturned, doubted bool) {
-	effects := b.sandbox.Journal().Count(journal.Filter{Server: b.server, Account: account, Effect: b.effect})
-	if b.safety == agent.SafetyRead {
-		effects = b.sandbox.Journal().Count(journal.Filter{Server: b.server, Account: account})
+	effects := b.sandbox.Journal().Count(journal.Filter{Server: b.Server, Account: account, Effect: b.Effect})
+	if b.Safety == agent.SafetyRead {
+		effects = b.sandbox.Journal().Count(journal.Filter{Server: b.Server, Account: account})
 	}
 	told := []any{"%s: %+v after %v", returned.Status, returned.Error, b.front.seen()}
 	require.LessOrEqual(t, effects, 1, told...)
 	switch returned.Status {
 	case events.ToolOK:
-		require.Equal(t, b.safety != agent.SafetyRead, effects == 1, told...)
+		require.Equal(t, b.Safety != agent.SafetyRead, effects == 1, told...)
 	case events.ToolError, events.ToolRefused:
 		require.Zero(t, effects, told...)
 	case events.ToolUnknown:
 		require.Equal(t, events.FaultOutcomeUnknown, returned.Error.Code, told...)
-		require.NotEqual(t, agent.SafetyRead, b.safety, told...)
+		require.NotEqual(t, agent.SafetyRead, b.Safety, told...)
 		require.True(t, doubted, told...)
 	}
-	if b.safety != agent.SafetyUnsafe || !doubted {
+	if b.Safety != agent.SafetyUnsafe || !doubted {
 		return
 	}
 	// What is sent once and in doubt is unknown, unless it is found again.
-	if b.traced {
+	if b.Traced {
 		require.False(t, effects == 1 && returned.Status != events.ToolOK && returned.Status != events.ToolUnknown, told...)
 		return
 	}

@@ -1,6 +1,7 @@
-package providertest
+package chaos_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -27,10 +28,11 @@ import (
 	"github.com/feira-dev/feira/internal/bus"
 	"github.com/feira-dev/feira/internal/config"
 	"github.com/feira-dev/feira/internal/provider"
+	"github.com/feira-dev/feira/internal/provider/providertest"
 	"github.com/feira-dev/feira/internal/sandbox"
 	"github.com/feira-dev/feira/internal/sandbox/journal"
 	"github.com/feira-dev/feira/internal/telemetry"
-	domain "github.com/feira-dev/feira/internal/tenant"
+	"github.com/feira-dev/feira/internal/tenant"
 	"github.com/feira-dev/feira/internal/testenv"
 )
 
@@ -45,7 +47,7 @@ const (
 
 // victim is one call, of a tenant of its own, that workers die over.
 type victim struct {
-	subject
+	providertest.Subject
 
 	tenant    events.TenantID
 	fields    credential
@@ -57,7 +59,10 @@ type victim struct {
 
 // ward stands before the fakes and holds requests until their worker is dead.
 type ward struct {
-	*front
+	*httptest.Server
+
+	behind string
+	client *http.Client
 
 	mu      sync.Mutex
 	victims map[string]*victim // by what tells their credential
@@ -116,6 +121,38 @@ func (w *ward) held() int {
 	return len(w.waiting)
 }
 
+func (w *ward) forward(out http.ResponseWriter, r *http.Request, body []byte) {
+	request, err := http.NewRequestWithContext(r.Context(), r.Method, w.behind+r.URL.RequestURI(), bytes.NewReader(body))
+	if err != nil {
+		out.WriteHeader(http.StatusTeapot)
+		return
+	}
+	request.Header = r.Header.Clone()
+	response, err := w.client.Do(request)
+	if err != nil {
+		out.WriteHeader(http.StatusTeapot)
+		return
+	}
+	defer func() { _ = response.Body.Close() }()
+	out.Header().Set("Content-Type", response.Header.Get("Content-Type"))
+	out.WriteHeader(response.StatusCode)
+	_, _ = io.Copy(out, response.Body)
+}
+
+// credential is one tenant's, and what opens as one.
+type credential map[string]string
+
+// Reveal implements [provider.Credential].
+func (c credential) Reveal(field string) (string, bool) {
+	value, ok := c[field]
+	return value, ok
+}
+
+// Open implements [provider.Credentials].
+func (c credential) Open(context.Context, events.TenantID, string, events.Environment) (provider.Credential, error) {
+	return c, nil
+}
+
 // infirmary is a Feira whose workers are processes that are killed.
 type infirmary struct {
 	sandbox *sandbox.Sandbox
@@ -167,7 +204,7 @@ func setupInfirmary(t *testing.T) *infirmary {
 	parsed, err := url.Parse(world.BaseURLs()["stripe"])
 	require.NoError(t, err)
 	b.ward = &ward{
-		front:   &front{behind: parsed.Scheme + "://" + parsed.Host, client: &http.Client{Transport: &http.Transport{}}},
+		behind: parsed.Scheme + "://" + parsed.Host, client: &http.Client{Transport: &http.Transport{}},
 		victims: map[string]*victim{}, waiting: map[events.TenantID]bool{},
 	}
 	b.ward.Server = httptest.NewServer(b.ward)
@@ -187,14 +224,14 @@ func (b *infirmary) through(server string) string {
 func (b *infirmary) configure(t *testing.T) {
 	t.Helper()
 	b.cfg = config.Default()
-	b.cfg.DataDir = t.TempDir()
+	b.cfg.DataDir = testenv.Dir(t)
 	b.cfg.NATS.URL, b.cfg.NATS.User, b.cfg.NATS.Password = b.server.URL, b.server.User, config.Redacted(b.server.Password)
 	var urls []string
 	for _, server := range sandbox.Servers() {
 		urls = append(urls, server+"="+b.through(server))
 	}
 	b.env = []string{
-		"FEIRA_DATA_DIR=" + b.cfg.DataDir, "FEIRA_PROVIDER_URLS=" + strings.Join(urls, ";"), "FEIRA_WORKER_SLOTS=" + strconv.Itoa(victims*len(subjects())),
+		"FEIRA_DATA_DIR=" + b.cfg.DataDir, "FEIRA_PROVIDER_URLS=" + strings.Join(urls, ";"), "FEIRA_WORKER_SLOTS=" + strconv.Itoa(victims*len(providertest.Subjects())),
 		"OPENAI_API_KEY=test-key-of-the-sandbox", "OPENAI_BASE_URL=" + b.sandbox.ModelURL(), "FEIRA_MODEL=feira-offline",
 		"FEIRA_NATS_URL=" + b.server.URL, "FEIRA_NATS_USER=" + b.server.User, "FEIRA_NATS_PASSWORD=" + b.server.Password,
 	}
@@ -207,26 +244,26 @@ func (b *infirmary) admit(t *testing.T) {
 	require.NoError(t, err)
 	operator := app.NewOperator(b.cfg, tel)
 	defer operator.Close()
-	var tenants []domain.Tenant
-	for class, about := range subjects() {
+	var tenants []tenant.Tenant
+	for class, about := range providertest.Subjects() {
 		for n := range victims {
 			name := fmt.Sprintf("%s-%d", regexp.MustCompile(`[^a-z]+`).ReplaceAllString(class, "-"), n)
-			one := &victim{subject: about, tenant: events.TenantID(name), before: []bool{n%2 == 0}}
+			one := &victim{Subject: about, tenant: events.TenantID(name), before: []bool{n%2 == 0}}
 			if n%3 == 0 && class != "unsafe" { // which nobody asks about again
 				one.before = append(one.before, n%4 == 0)
 			}
 			b.all = append(b.all, one)
-			tenants = append(tenants, domain.Tenant{ID: one.tenant, Servers: []string{about.server}}.WithDefaults())
+			tenants = append(tenants, tenant.Tenant{ID: one.tenant, Servers: []string{about.Server}}.WithDefaults())
 		}
 	}
 	require.NoError(t, operator.ApplyTenants(t.Context(), tenants))
 	for _, one := range b.all {
-		opened, err := b.sandbox.Open(one.server, sandbox.Account{Tenant: string(one.tenant)})
+		opened, err := b.sandbox.Open(one.Server, sandbox.Account{Tenant: string(one.tenant)})
 		require.NoError(t, err)
 		one.fields = opened
 		text, err := json.Marshal(opened)
 		require.NoError(t, err)
-		_, err = operator.SetCredential(t.Context(), one.tenant, one.server, string(text))
+		_, err = operator.SetCredential(t.Context(), one.tenant, one.Server, string(text))
 		require.NoError(t, err)
 		one.arguments = b.prepared(t, one)
 	}
@@ -238,25 +275,34 @@ func (b *infirmary) admit(t *testing.T) {
 	}
 }
 
+// manifest is the part of one that prepares a call.
+func (b *infirmary) manifest(t *testing.T, one *victim) []provider.Manifest {
+	t.Helper()
+	manifests, err := provider.Embedded()
+	require.NoError(t, err)
+	manifests = slices.DeleteFunc(manifests, func(m provider.Manifest) bool { return m.ID != one.Server })
+	require.Len(t, manifests, 1)
+	manifests[0].Tools = slices.DeleteFunc(manifests[0].Tools, func(spec provider.ToolSpec) bool {
+		return !slices.ContainsFunc(one.Prepare, func(step [2]string) bool { return step[0] == spec.Name })
+	})
+	return manifests
+}
+
 // prepared makes what a call is about, and gives its arguments.
 func (b *infirmary) prepared(t *testing.T, one *victim) string {
 	t.Helper()
-	if len(one.prepare) == 0 {
-		return one.subject.arguments
+	if len(one.Prepare) == 0 {
+		return one.Subject.Arguments
 	}
-	manifest := manifestOf(t, one.server)
-	manifest.Tools = slices.DeleteFunc(manifest.Tools, func(spec provider.ToolSpec) bool {
-		return !slices.ContainsFunc(one.prepare, func(step [2]string) bool { return step[0] == spec.Name })
-	})
 	client, err := provider.New(provider.Config{
-		Manifests: []provider.Manifest{manifest}, Credentials: one.fields, BaseURLs: map[string]string{one.server: b.sandbox.BaseURLs()[one.server]},
+		Manifests: b.manifest(t, one), Credentials: one.fields, BaseURLs: map[string]string{one.Server: b.sandbox.BaseURLs()[one.Server]},
 	})
 	require.NoError(t, err)
 	defer client.Close()
 	id := ""
-	for _, step := range one.prepare {
+	for _, step := range one.Prepare {
 		result := client.Call(t.Context(), agent.Call{
-			Tenant: one.tenant, Environment: events.EnvironmentTest, Server: one.server, Tool: step[0],
+			Tenant: one.tenant, Environment: events.EnvironmentTest, Server: one.Server, Tool: step[0],
 			Arguments: json.RawMessage(strings.ReplaceAll(step[1], "%s", id)), Key: step[0],
 		})
 		require.Equal(t, events.ToolOK, result.Status, "%+v", result.Fault)
@@ -264,7 +310,7 @@ func (b *infirmary) prepared(t *testing.T, one *victim) string {
 		require.NoError(t, json.Unmarshal([]byte(result.Output), &made))
 		id = made.ID
 	}
-	return strings.ReplaceAll(one.subject.arguments, "%s", id)
+	return strings.ReplaceAll(one.Subject.Arguments, "%s", id)
 }
 
 func (b *infirmary) role(t *testing.T, role string) *testenv.Child {
@@ -288,7 +334,7 @@ func (b *infirmary) ask(t *testing.T) {
 	broker := b.connect(t)
 	for _, one := range b.all {
 		message, err := events.NewRequest(events.RequestParams{Tenant: one.tenant, Session: killSession, Kind: events.KindCall, ID: "req_1"},
-			events.Request{Tool: agent.ToolName(one.server, one.tool), Arguments: json.RawMessage(one.arguments)})
+			events.Request{Tool: agent.ToolName(one.Server, one.Tool), Arguments: json.RawMessage(one.arguments)})
 		require.NoError(t, err)
 		_, err = broker.Requests().Publish(t.Context(), message)
 		require.NoError(t, err)
@@ -333,7 +379,7 @@ func (b *infirmary) judge(t *testing.T) {
 		require.Len(t, returned, 1, one.tenant)
 		require.Equal(t, 1, ends, one.tenant)
 		require.GreaterOrEqual(t, attempts, 2, "%s: no worker died over it", one.tenant)
-		met[string(one.safety)+" "+string(returned[0].Status)]++
+		met[string(one.Safety)+" "+string(returned[0].Status)]++
 		b.judgeOne(t, one, returned[0])
 	}
 	t.Logf("%v", met)
@@ -341,25 +387,25 @@ func (b *infirmary) judge(t *testing.T) {
 
 func (b *infirmary) judgeOne(t *testing.T, one *victim, returned *events.ToolReturned) {
 	t.Helper()
-	entries := b.sandbox.Journal().Entries(journal.Filter{Server: one.server, Account: string(one.tenant), Effect: one.effect})
+	entries := b.sandbox.Journal().Entries(journal.Filter{Server: one.Server, Account: string(one.tenant), Effect: one.Effect})
 	told := []any{"%s: %s: %+v", one.tenant, returned.Status, returned.Error}
-	if one.safety == agent.SafetyRead {
+	if one.Safety == agent.SafetyRead {
 		require.Empty(t, entries, told...)
 		require.Equal(t, events.ToolOK, returned.Status, told...)
 		return
 	}
 	require.LessOrEqual(t, len(entries), 1, told...)
 	switch {
-	case one.safety == agent.SafetyKeyed: // it is done once, whoever did it
+	case one.Safety == agent.SafetyKeyed: // it is done once, whoever did it
 		require.Equal(t, events.ToolOK, returned.Status, told...)
 		require.Len(t, entries, 1, told...)
 		require.Equal(t, returned.Key, entries[0].Key, told...)
-	case one.safety == agent.SafetyIdempotent: // the second time, it may be refused for being done
+	case one.Safety == agent.SafetyIdempotent: // the second time, it may be refused for being done
 		require.Len(t, entries, 1, told...)
 		require.Contains(t, []events.ToolStatus{events.ToolOK, events.ToolUnknown}, returned.Status, told...)
-	case one.traced && len(entries) == 1: // it is found again
+	case one.Traced && len(entries) == 1: // it is found again
 		require.Equal(t, events.ToolOK, returned.Status, told...)
-	case one.traced:
+	case one.Traced:
 		require.NotEqual(t, events.ToolOK, returned.Status, told...)
 	default:
 		require.Equal(t, events.ToolUnknown, returned.Status, told...)
