@@ -169,6 +169,11 @@ func (j *journal) Append(_ context.Context, event events.Event) error {
 	}))
 }
 
+// Decide implements [agent.Journal].
+func (j *journal) Decide(ctx context.Context, decide func() events.Event) error {
+	return j.Append(ctx, decide())
+}
+
 // fields is a credential, and what opens as one for every tenant.
 type fields map[string]string
 
