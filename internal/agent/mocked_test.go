@@ -73,9 +73,13 @@ func TestMocksAnswer(t *testing.T) {
 			require.Equal(t, events.TurnCompletedOK, end.Status)
 			var read []string
 			for _, message := range b.model.prompts[1].Messages {
-				if message.Role == agent.RoleTool {
-					read = append(read, message.Text)
+				if message.Role != agent.RoleTool {
+					continue
 				}
+				if answer, quoted := agent.Quoted(message.Text); quoted {
+					message.Text = answer
+				}
+				read = append(read, message.Text)
 			}
 			require.Equal(t, test.want, read)
 			require.Empty(t, b.shop.sent, "a session with mocks reaches nobody")

@@ -107,7 +107,7 @@ func outcomeText(at Origin, returned *events.ToolReturned) string {
 func ours(code string) bool {
 	switch code {
 	case events.FaultServerNotInSession, events.FaultUnknownTool, events.FaultInvalidArguments, events.FaultNoCredential,
-		events.FaultPanic, events.FaultLimit:
+		events.FaultPanic, events.FaultLimit, events.FaultToolNotMocked, events.FaultMocksExhausted, events.FaultMocksEngine:
 		return true
 	default:
 		return false
