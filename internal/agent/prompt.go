@@ -34,7 +34,7 @@ func (l *Loop) prompt(ctx context.Context, scope Scope, turn *session.Turn) Prom
 		Tenant:   scope.State.Tenant,
 		Session:  scope.State.ID,
 		Messages: appendTurn(messages, at, turn),
-		Tools:    l.cfg.Catalogue.Tools(ctx, l.reach(scope)),
+		Tools:    offered(l.cfg.Catalogue.Tools(ctx, l.reach(scope)), scope.State.History(), turn),
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/feira-dev/feira/events"
 	"github.com/feira-dev/feira/internal/bus"
+	"github.com/feira-dev/feira/internal/commerce"
 	"github.com/feira-dev/feira/internal/config"
 	"github.com/feira-dev/feira/internal/provider"
 	"github.com/feira-dev/feira/internal/telemetry"
@@ -67,6 +68,9 @@ func checkServers(tenants []tenant.Tenant) error {
 	var faults []error
 	for _, customer := range tenants {
 		if err := customer.Validate(); err != nil {
+			faults = append(faults, fmt.Errorf("tenant %q: %w", customer.ID, err))
+		}
+		if err := commerce.CheckRoutes(customer); err != nil {
 			faults = append(faults, fmt.Errorf("tenant %q: %w", customer.ID, err))
 		}
 		for i, server := range customer.Servers {

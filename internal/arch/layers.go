@@ -66,6 +66,13 @@ func layers() map[string]Layer {
 		"internal/outcome": LayerDomain,
 		"internal/access":  LayerDomain,
 		"internal/mock":    LayerDomain,
+		"internal/tenant":   LayerDomain,
+		"internal/session":  LayerDomain,
+		"internal/agent":    LayerDomain,
+		"internal/fair":     LayerDomain,
+		"internal/usage":    LayerDomain,
+		"internal/commerce": LayerDomain,
+		"internal/outcome":  LayerDomain,
 
 		"internal/lifecycle": LayerBase,
 		"internal/config":    LayerBase,

@@ -63,6 +63,8 @@ type Tenant struct {
 	Instructions string `json:"instructions,omitempty" yaml:"instructions,omitempty"`
 	// Limits bound each turn. Zero fields take the defaults of internal/agent.
 	Limits Limits `json:"limits,omitzero" yaml:"limits,omitempty"`
+	// Routes say which server does a thing that several can do.
+	Routes Routes `json:"routes,omitzero" yaml:"routes,omitempty"`
 	// Metadata is stamped on every usage row.
 	Metadata map[string]string `json:"metadata,omitempty" yaml:"metadata,omitempty"`
 }
@@ -123,7 +125,7 @@ func (t Tenant) Validate() error {
 	if t.Backlog < 0 || t.Backlog > MaxBacklog {
 		fault("backlog is %d, want 0 to %d", t.Backlog, MaxBacklog)
 	}
-	faults = append(faults, t.validateRate())
+	faults = append(faults, t.validateRate(), t.validateRoutes())
 	if len(t.Servers) == 0 || len(t.Servers) > MaxServers {
 		fault("servers has %d entries, want 1 to %d", len(t.Servers), MaxServers)
 	}
