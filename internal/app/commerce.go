@@ -108,4 +108,3 @@ func (c connections) Connected(ctx context.Context, id events.TenantID, env even
 	}
 	return held, nil
 }
-

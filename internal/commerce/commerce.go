@@ -26,7 +26,7 @@ type Config struct {
 	// Connections tells which servers a tenant has connected. Defaults to none
 	// that anybody knows of.
 	Connections Connections
-	// Now is the clock, for due dates. Defaults to time.Now.
+	// Now is the clock, for due dates; it is needed.
 	Now func() time.Time
 }
 
@@ -38,6 +38,9 @@ func (c Config) Validate() error {
 	}
 	if c.Provider == nil {
 		faults = append(faults, errors.New("commerce: Provider is needed"))
+	}
+	if c.Now == nil {
+		faults = append(faults, errors.New("commerce: Now is needed"))
 	}
 	return errors.Join(faults...)
 }
@@ -65,9 +68,6 @@ type metaTool struct {
 func New(cfg Config) (*Market, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
-	}
-	if cfg.Now == nil {
-		cfg.Now = time.Now
 	}
 	made := &Market{cfg: cfg}
 	for _, about := range made.offer() {

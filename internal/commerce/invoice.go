@@ -84,18 +84,18 @@ const invoiceSchema = `{
 }`
 
 type invoicing struct {
-	Type          string           `json:"type"`
-	Action        string           `json:"action"`
-	Issuer        string           `json:"issuer"`
-	Recipient     *invoiceParty    `json:"recipient"`
-	Items         []invoiceItem    `json:"items"`
-	DueDate       string           `json:"dueDate"`
-	PaymentMethod string           `json:"payment_method"`
-	Number        json.Number      `json:"number"`
-	Series        json.Number      `json:"series"`
-	InvoiceID     string           `json:"invoice_id"`
-	Correction    string           `json:"correction"`
-	Reason        string           `json:"reason"`
+	Type          string        `json:"type"`
+	Action        string        `json:"action"`
+	Issuer        string        `json:"issuer"`
+	Recipient     *invoiceParty `json:"recipient"`
+	Items         []invoiceItem `json:"items"`
+	DueDate       string        `json:"dueDate"`
+	PaymentMethod string        `json:"payment_method"`
+	Number        json.Number   `json:"number"`
+	Series        json.Number   `json:"series"`
+	InvoiceID     string        `json:"invoice_id"`
+	Correction    string        `json:"correction"`
+	Reason        string        `json:"reason"`
 
 	total money
 }

@@ -8,7 +8,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-
 )
 
 const notifyAbout = "Send one message to a person, over WhatsApp. Give message, or a template with {{name}} in it and the variables that take their place. " +

@@ -6,7 +6,6 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
-
 )
 
 // productsAtMelhorEnvio are the items in kilograms and reais.
@@ -27,6 +26,20 @@ func (in shipping) productsAtMelhorEnvio() ([]object, error) {
 		products = append(products, product)
 	}
 	return products, nil
+}
+
+// contentsAtMelhorEnvio are the items as a label declares them; how large and
+// heavy the parcel is stands in its volumes.
+func (in shipping) contentsAtMelhorEnvio() []object {
+	contents := make([]object, 0, len(in.Items))
+	for _, one := range in.Items {
+		content := object{"name": one.Description, "quantity": one.Quantity}
+		if one.DeclaredValue != "" {
+			content["unitary_value"] = one.DeclaredValue
+		}
+		contents = append(contents, content)
+	}
+	return contents
 }
 
 func (r *run) quotesAtMelhorEnvio(ctx context.Context, in shipping) ([]offer, object, error) {
@@ -94,10 +107,6 @@ func (r *run) labelAtMelhorEnvio(ctx context.Context, in shipping) (shipped, err
 }
 
 func (r *run) cartAtMelhorEnvio(ctx context.Context, in shipping, made *shipped) (string, error) {
-	products, err := in.productsAtMelhorEnvio()
-	if err != nil {
-		return "", err
-	}
 	box, err := in.parcel()
 	if err != nil {
 		return "", err
@@ -109,7 +118,7 @@ func (r *run) cartAtMelhorEnvio(ctx context.Context, in shipping, made *shipped)
 	cart := step{
 		name: "create_shipment", server: serverMelhorEnvio, tool: "create_shipment", did: created("shipment"),
 		arguments: object{
-			"service": 1, "from": in.Origin.atMelhorEnvio(), "to": in.Destination.atMelhorEnvio(), "products": products,
+			"service": 1, "from": in.Origin.atMelhorEnvio(), "to": in.Destination.atMelhorEnvio(), "products": in.contentsAtMelhorEnvio(),
 			"volumes": []object{{"height": box.height, "width": box.width, "length": box.length, "weight": kilograms}},
 		},
 	}
