@@ -1,0 +1,269 @@
+package commercetest
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/feira-dev/feira/events"
+	"github.com/feira-dev/feira/internal/agent"
+	"github.com/feira-dev/feira/internal/commerce"
+	"github.com/feira-dev/feira/internal/provider"
+	"github.com/feira-dev/feira/internal/sandbox"
+	"github.com/feira-dev/feira/internal/sandbox/journal"
+)
+
+// maxLives is how many workers die over a call at most, before one does not.
+const maxLives = 4
+
+// subject is a recipe with a step that must not be made twice.
+type subject struct {
+	server, tool, arguments string
+	// effects are those of its steps in their order, each with the clause that
+	// says so when a later step fails. The last one is what the recipe is for.
+	effects []effect
+	// prepare are calls made before, each with the id of the one before for "%s".
+	prepare [][2]string
+	// stock is the path at Asaas by which what was prepared is paid.
+	stock string
+	// blind recipes can end in doubt and with nothing to find out by.
+	blind bool
+	// sighted ones nearly always find out.
+	sighted bool
+}
+
+type effect struct{ name, clause string }
+
+func subjects() map[string]subject {
+	register := [2]string{"nuvem-fiscal__register_company", company}
+	return map[string]subject{
+		"charge at asaas": {
+			server: "asaas", tool: "codespar_charge", arguments: charge("pix"),
+			effects: []effect{{"customer.created", "customer cus_"}, {"payment.created", "payment pay_"}},
+		},
+		"charge at stripe": {
+			server: "stripe", tool: "codespar_charge", arguments: charge("card"),
+			effects: []effect{{"customer.created", "customer cus_"}, {"payment_intent.created", "payment intent pi_"}},
+		},
+		"pay at asaas": {
+			server: "asaas", tool: "codespar_pay", arguments: `{"action":"pay","amount":1990,"currency":"BRL","description":"x","recipient":"a@b.co"}`,
+			effects: []effect{{"transfer.created", "transfer "}}, prepare: [][2]string{{"codespar_charge", charge("pix")}}, stock: "/sandbox/payment/%s/confirm",
+		},
+		"label at correios": {
+			server: "correios", tool: "codespar_ship", arguments: `{"action":"label",` + parcel + `}`, effects: []effect{{"prepost.created", "pre-posting "}},
+		},
+		"label at melhor-envio": {
+			server: "melhor-envio", tool: "codespar_ship", arguments: `{"action":"label",` + parcel + `}`,
+			effects: []effect{{"order.created", "shipment "}, {"order.paid", "was paid"}, {"label.generated", "was generated"}},
+		},
+		"invoice at nuvem-fiscal": {
+			server: "nuvem-fiscal", tool: "codespar_invoice", arguments: service, effects: []effect{{"nfse.created", "nfse "}}, prepare: [][2]string{register},
+		},
+		"goods at nuvem-fiscal": {
+			server: "nuvem-fiscal", tool: "codespar_invoice", arguments: product, effects: []effect{{"nfe.created", "nfe "}}, prepare: [][2]string{register},
+		},
+		"cancellation at nuvem-fiscal": {
+			server: "nuvem-fiscal", tool: "codespar_invoice", arguments: `{"type":"nfse","action":"amend","invoice_id":"%s","reason":"The course was cancelled"}`,
+			effects: []effect{{"nfse.cancelled", "was cancelled"}}, prepare: [][2]string{register, {"codespar_invoice", service}}, sighted: true,
+		},
+		"letter at nuvem-fiscal": {
+			server: "nuvem-fiscal", tool: "codespar_invoice", arguments: `{"type":"nfe","action":"amend","invoice_id":"%s","correction":"The street is another"}`,
+			effects: []effect{{"nfe.corrected", "was sent"}}, prepare: [][2]string{register, {"codespar_invoice", product}}, blind: true,
+		},
+		"message at z-api": {
+			server: "z-api", tool: "codespar_notify", arguments: `{"channel":"whatsapp","to":"5511987654321","message":"Hello"}`,
+			effects: []effect{{"message.sent", "was sent"}}, blind: true,
+		},
+	}
+}
+
+// schedule is what happens to one call: the fates of its requests, and which
+// workers die between an outcome and its writing down.
+type schedule struct {
+	fates  []fate
+	forget []bool
+}
+
+func drawSchedule(t *rapid.T) schedule {
+	return schedule{
+		fates:  rapid.SliceOfN(rapid.SampledFrom(append(fates(), fateFine, fateFine, fateFine)), 0, 14).Draw(t, "fates"),
+		forget: rapid.SliceOfN(rapid.Bool(), maxLives, maxLives).Draw(t, "forget"),
+	}
+}
+
+// TestEffectsThroughRandomSchedules makes each recipe go through a hundred
+// random schedules of broken connections, faults and dying workers, and lets the
+// fake's journal judge: nothing is done twice, what ends well was done, what
+// ends as an error was not, or says what was, and an outcome that nobody can
+// know is written down as such.
+func TestEffectsThroughRandomSchedules(t *testing.T) {
+	t.Parallel()
+	for name, about := range subjects() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setupEffects(t, about)
+			met := map[events.ToolStatus]int{}
+			rapid.Check(t, func(t *rapid.T) { // a hundred times
+				met[b.play(t, drawSchedule(t))]++
+			})
+			require.GreaterOrEqual(t, met[events.ToolOK], 1)
+			require.True(t, about.sighted || met[events.ToolUnknown] > 0, "%v", met)
+			t.Logf("%v", met)
+		})
+	}
+}
+
+// effectsBundle is one fake behind a front, with an account for each schedule.
+type effectsBundle struct {
+	subject
+
+	manifest provider.Manifest
+	sandbox  *sandbox.Sandbox
+	front    *front
+	base     string
+	accounts int
+}
+
+func setupEffects(t *testing.T, about subject) *effectsBundle {
+	t.Helper()
+	started, err := sandbox.New(sandbox.Config{Now: noon})
+	require.NoError(t, err)
+	require.NoError(t, started.Start(t.Context()))
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 10*time.Second)
+		defer cancel()
+		require.NoError(t, started.Stop(ctx))
+	})
+	b := &effectsBundle{subject: about, sandbox: started}
+	for _, one := range manifests(t) {
+		if one.ID == about.server {
+			b.manifest = one
+		}
+	}
+	// Each worker reads its manifest anew: the tools of no recipe would take most of the time.
+	b.manifest.Tools = slices.DeleteFunc(slices.Clone(b.manifest.Tools), func(spec provider.ToolSpec) bool { return !slices.Contains(ingredients(), spec.Name) })
+	b.front, b.base = newFront(t, started.BaseURLs()[about.server])
+	return b
+}
+
+// ingredients are the tools that the recipes are made of.
+func ingredients() []string {
+	return strings.Fields("list_customers create_customer create_payment get_pix_qrcode create_transfer list_transfers create_payment_intent " +
+		"calculate_shipping get_delivery_time create_prepost create_shipment checkout_cart generate_label print_label get_shipment list_shipments " +
+		"list_empresas register_company consult_cep create_nfse create_nfe get_nfse get_nfe cancel_nfse send_correction_letter_nfe check_number send_text")
+}
+
+// worker is a new process: nothing of the one before is left in it.
+func (b *effectsBundle) worker(t *rapid.T, held fields) (*commerce.Market, func()) {
+	client, err := provider.New(provider.Config{
+		Manifests: []provider.Manifest{b.manifest}, Credentials: safe{b.server: held}, BaseURLs: map[string]string{b.server: b.base},
+		RetryWait: time.Microsecond, Wait: func(ctx context.Context, _ time.Duration) error { return ctx.Err() }, BreakerFailures: 1000,
+	})
+	require.NoError(t, err)
+	market, err := commerce.New(commerce.Config{Catalogue: client, Provider: client, Now: noon})
+	require.NoError(t, err)
+	return market, client.Close
+}
+
+// play runs one call through a schedule and judges how it ended.
+func (b *effectsBundle) play(t *rapid.T, plan schedule) events.ToolStatus {
+	b.accounts++
+	account := "tenant_" + strconv.Itoa(b.accounts)
+	opened, err := b.sandbox.Open(b.server, sandbox.Account{Tenant: account})
+	require.NoError(t, err)
+	b.front.expect(nil)
+	arguments := b.prepared(t, opened)
+	before := b.sandbox.Journal().Count(journal.Filter{Account: account})
+	b.front.expect(plan.fates)
+	log := newDiary(t, []string{b.server})
+	log.begin(t, 1, &events.CallRequested{Tool: b.tool, Arguments: json.RawMessage(arguments)})
+	doubted := false
+	for life := 0; ; life++ {
+		if b.live(t, log, opened, life < maxLives && plan.forget[life]) {
+			break
+		}
+		require.Less(t, life, maxLives+len(plan.fates), "it never ends")
+		doubted = true // whatever it did, the next one cannot know
+		log.begin(t, life+2, nil)
+	}
+	doubted = doubted || slices.ContainsFunc(b.front.seen(), fate.leavesDoubt)
+	returned := log.outcome(t)
+	b.judge(t, b.sandbox.Journal().Entries(journal.Filter{Account: account})[before:], returned, doubted)
+	return returned.Status
+}
+
+// prepared makes what the call is about, and gives its arguments.
+func (b *effectsBundle) prepared(t *rapid.T, held fields) string {
+	market, leave := b.worker(t, held)
+	defer leave()
+	id := ""
+	for i, step := range b.prepare {
+		server, tool, _ := agent.SplitTool(step[0])
+		result := market.Call(context.Background(), agent.Call{
+			Tenant: shop, Environment: events.EnvironmentTest, Server: server, Tool: tool, Arguments: json.RawMessage(step[1]),
+			Key: "prepare_" + strconv.Itoa(i), Reach: agent.Reach{Servers: []string{b.server}, Environment: events.EnvironmentTest},
+		})
+		require.Equal(t, events.ToolOK, result.Status, "%+v", result.Fault)
+		var made struct{ ID string }
+		require.NoError(t, json.Unmarshal([]byte(result.Output), &made))
+		id = made.ID
+	}
+	if b.stock != "" {
+		elsewhere(t, b.sandbox.BaseURLs()[b.server]+strings.ReplaceAll(b.stock, "%s", id), held["api_key"])
+	}
+	return strings.ReplaceAll(b.arguments, "%s", id)
+}
+
+// live is the life of one worker; false when it died before the end.
+func (b *effectsBundle) live(t *rapid.T, log *diary, held fields, forgets bool) bool {
+	market, leave := b.worker(t, held)
+	defer leave()
+	loop, err := agent.New(agent.Config{Model: noModel{}, Catalogue: market, Provider: market, Grace: time.Nanosecond})
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	log.revive(forgets)
+	b.front.killing(func() {
+		log.kill()
+		cancel()
+	})
+	_, err = loop.Run(ctx, log.scope([]string{b.server}), log)
+	return err == nil
+}
+
+func (b *effectsBundle) judge(t *rapid.T, entries []journal.Entry, returned *events.ToolReturned, doubted bool) {
+	counts := map[string]int{}
+	for _, entry := range entries {
+		counts[entry.Effect]++
+	}
+	told := []any{"%s: %+v after %v with %v", returned.Status, returned.Error, b.front.seen(), counts}
+	for name, count := range counts {
+		require.Equal(t, 1, count, append([]any{"%s twice? " + told[0].(string), name}, told[1:]...)...)
+	}
+	last := b.effects[len(b.effects)-1].name
+	switch returned.Status {
+	case events.ToolOK:
+		require.Equal(t, 1, counts[last], told...)
+	case events.ToolError, events.ToolRefused:
+		require.Zero(t, counts[last], told...)
+		for _, one := range b.effects {
+			if counts[one.name] > 0 && !doubted {
+				require.Contains(t, returned.Error.Message, one.clause, told...)
+			}
+		}
+	case events.ToolUnknown:
+		require.True(t, doubted, told...)
+		require.Equal(t, events.FaultOutcomeUnknown, returned.Error.Code, told...)
+		require.Regexp(t, `stopped at step \w+`, returned.Error.Message, told...)
+	}
+	if b.blind && counts[last] == 1 && slices.ContainsFunc(b.front.seen(), func(one fate) bool { return one == fateKillAfter }) {
+		require.Equal(t, events.ToolUnknown, returned.Status, told...)
+	}
+}
