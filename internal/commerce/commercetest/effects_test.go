@@ -129,7 +129,14 @@ type effectsBundle struct {
 	front    *front
 	base     string
 	accounts int
+	// market keeps nothing, so that all workers may share the one of which the
+	// provider is changed.
+	market *commerce.Market
+	now    *current
 }
+
+// current is the provider's client of the worker that lives.
+type current struct{ *provider.Client }
 
 func setupEffects(t *testing.T, about subject) *effectsBundle {
 	t.Helper()
@@ -149,6 +156,9 @@ func setupEffects(t *testing.T, about subject) *effectsBundle {
 	}
 	// Each worker reads its manifest anew: the tools of no recipe would take most of the time.
 	b.manifest.Tools = slices.DeleteFunc(slices.Clone(b.manifest.Tools), func(spec provider.ToolSpec) bool { return !slices.Contains(ingredients(), spec.Name) })
+	b.now = &current{}
+	b.market, err = commerce.New(commerce.Config{Catalogue: b.now, Provider: b.now, Now: noon})
+	require.NoError(t, err)
 	b.front, b.base = newFront(t, started.BaseURLs()[about.server])
 	return b
 }
@@ -160,16 +170,16 @@ func ingredients() []string {
 		"list_empresas register_company consult_cep create_nfse create_nfe get_nfse get_nfe cancel_nfse send_correction_letter_nfe check_number send_text")
 }
 
-// worker is a new process: nothing of the one before is left in it.
-func (b *effectsBundle) worker(t *rapid.T, held fields) (*commerce.Market, func()) {
+// worker is a new process: nothing of the one before is left in it. The market
+// is its own until it leaves.
+func (b *effectsBundle) worker(t *rapid.T, held fields) (leave func()) {
 	client, err := provider.New(provider.Config{
 		Manifests: []provider.Manifest{b.manifest}, Credentials: safe{b.server: held}, BaseURLs: map[string]string{b.server: b.base},
 		RetryWait: time.Microsecond, Wait: func(ctx context.Context, _ time.Duration) error { return ctx.Err() }, BreakerFailures: 1000,
 	})
 	require.NoError(t, err)
-	market, err := commerce.New(commerce.Config{Catalogue: client, Provider: client, Now: noon})
-	require.NoError(t, err)
-	return market, client.Close
+	b.now.Client = client
+	return client.Close
 }
 
 // play runs one call through a schedule and judges how it ended.
@@ -201,12 +211,11 @@ func (b *effectsBundle) play(t *rapid.T, plan schedule) events.ToolStatus {
 
 // prepared makes what the call is about, and gives its arguments.
 func (b *effectsBundle) prepared(t *rapid.T, held fields) string {
-	market, leave := b.worker(t, held)
-	defer leave()
+	defer b.worker(t, held)()
 	id := ""
 	for i, step := range b.prepare {
 		server, tool, _ := agent.SplitTool(step[0])
-		result := market.Call(context.Background(), agent.Call{
+		result := b.market.Call(context.Background(), agent.Call{
 			Tenant: shop, Environment: events.EnvironmentTest, Server: server, Tool: tool, Arguments: json.RawMessage(step[1]),
 			Key: "prepare_" + strconv.Itoa(i), Reach: agent.Reach{Servers: []string{b.server}, Environment: events.EnvironmentTest},
 		})
@@ -223,9 +232,8 @@ func (b *effectsBundle) prepared(t *rapid.T, held fields) string {
 
 // live is the life of one worker; false when it died before the end.
 func (b *effectsBundle) live(t *rapid.T, log *diary, held fields, forgets bool) bool {
-	market, leave := b.worker(t, held)
-	defer leave()
-	loop, err := agent.New(agent.Config{Model: noModel{}, Catalogue: market, Provider: market, Grace: time.Nanosecond})
+	defer b.worker(t, held)()
+	loop, err := agent.New(agent.Config{Model: noModel{}, Catalogue: b.market, Provider: b.market, Grace: time.Nanosecond})
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
