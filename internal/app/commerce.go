@@ -29,7 +29,8 @@ func (k *kit) market(ctx context.Context) (*commerce.Market, error) {
 	})
 }
 
-// fairground tells the meta-tools of the providers, from their manifests.
+// fairground is a [commerce.Directory]: it tells the meta-tools of the
+// providers, from their manifests.
 type fairground struct{ servers []commerce.Server }
 
 func newFairground(providers *provider.Client) fairground {
@@ -77,7 +78,9 @@ func authOf(manifest provider.Manifest) commerce.AuthKind {
 		return commerce.AuthAPIKey
 	case provider.AuthPath:
 		return commerce.AuthPathSecret
-	case provider.AuthBasicToken, provider.AuthClientCredentials, provider.AuthAuthorizationCode:
+	case provider.AuthBasicToken: // a user and an access code
+		return commerce.AuthTwoHeader
+	case provider.AuthClientCredentials, provider.AuthAuthorizationCode:
 		return commerce.AuthOAuth
 	}
 	return commerce.AuthNone

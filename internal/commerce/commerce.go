@@ -162,6 +162,9 @@ func (m *Market) Call(ctx context.Context, call agent.Call) agent.Result {
 	if err := tool.schema.check(call.Arguments); err != nil {
 		return refusal(events.FaultInvalidArguments, err.Error()) // it was refused before, too
 	}
+	if tool.safety == agent.SafetyRead {
+		r.reads()
+	}
 	return r.ended(tool.call(ctx, r))
 }
 

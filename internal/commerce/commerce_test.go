@@ -63,7 +63,7 @@ func TestTheRestIsPassedOn(t *testing.T) {
 	require.Equal(t, agent.SafetyUnsafe, safety)
 	call := b.call
 	call.Server, call.Tool = "asaas", "create_payment"
-	require.Equal(t, `{"id":"pay_1","status":"PENDING"}`, b.market.Call(t.Context(), call).Output)
+	require.JSONEq(t, `{"id":"pay_1","status":"PENDING"}`, b.market.Call(t.Context(), call).Output)
 	b.stand.lookup = func(agent.Call) (agent.Result, bool) {
 		return agent.Result{Status: events.ToolOK, Output: "found"}, true
 	}

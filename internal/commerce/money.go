@@ -3,7 +3,6 @@ package commerce
 import (
 	"encoding/json"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/cockroachdb/apd/v3"
@@ -155,5 +154,3 @@ func total(numbers []json.Number, times []int64) (json.Number, error) {
 	}
 	return json.Number(sum.Text('f')), nil
 }
-
-func number(n int64) json.Number { return json.Number(strconv.FormatInt(n, 10)) }

@@ -3,10 +3,10 @@ package commerce
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"maps"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -114,7 +114,7 @@ func written(value any) string {
 	case json.Number:
 		return value.String()
 	case bool:
-		return fmt.Sprint(value)
+		return strconv.FormatBool(value)
 	default:
 		return ""
 	}

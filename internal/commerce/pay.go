@@ -96,7 +96,9 @@ func (in *paying) complete() error {
 		field string
 		given bool
 	}{
-		{"/amount", in.Amount != ""}, {"/currency", in.Currency != ""}, {"/description", in.Description != ""},
+		{"/amount", in.Amount != ""},
+		{"/currency", in.Currency != ""},
+		{"/description", in.Description != ""},
 		{"/recipient", in.Recipient != "" || in.CopiaECola != ""},
 	} {
 		if !needed.given {

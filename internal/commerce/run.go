@@ -60,15 +60,19 @@ func (r *run) do(ctx context.Context, s step) (object, error) {
 }
 
 // recall finds out what became of the step that an earlier owner of the call
-// may have made, where that cannot simply be made again. It comes first in a
+// may have made, where it cannot simply be made again. It comes first in a
 // recipe: what the step's arguments were worked out from then may be otherwise
 // now, and the effect is found by its key whatever they were. Made is false
-// when nothing is in doubt.
+// when nothing is in doubt, or the step can be made again in its turn.
 func (r *run) recall(ctx context.Context, s step) (answer object, made bool, err error) {
 	if !r.call.InDoubt {
 		return nil, false, nil
 	}
-	answer, err = r.do(ctx, s)
+	call, safety, err := r.lay(ctx, s)
+	if err != nil || safety.Repeatable() {
+		return nil, false, err
+	}
+	answer, err = r.settle(s, safety, r.send(ctx, s, call, safety))
 	return answer, true, err
 }
 

@@ -95,6 +95,18 @@ func TestInDoubt(t *testing.T) {
 	require.Equal(t, events.ToolRefused, b.do(t, "codespar_charge", `{}`).Status)
 }
 
+// A step that has become one to make again is made with its arguments, not with
+// those that stand in while it is looked for.
+func TestInDoubtAStepThatCanBeMadeAgain(t *testing.T) {
+	t.Parallel()
+	b := setup(t, "asaas")
+	b.call.InDoubt = true
+	b.stand.tools["asaas__create_payment"], b.stand.tools["asaas__create_customer"] = agent.SafetyKeyed, agent.SafetyKeyed
+	require.Equal(t, events.ToolOK, b.do(t, "codespar_charge", pix).Status)
+	require.Contains(t, string(b.stand.sent[2].Arguments), `"customer":"cus_1"`)
+	require.Empty(t, b.stand.looked)
+}
+
 // In doubt, a chain of keyed steps is made again with its keys.
 func TestInDoubtAtAProviderThatHonoursKeys(t *testing.T) {
 	t.Parallel()

@@ -214,7 +214,7 @@ func (b *testBundle) stocked(t *testing.T) {
 // none beyond those that may be.
 func shaped(t *testing.T, answer map[string]any, must, may string) {
 	t.Helper()
-	for _, name := range strings.Fields(must) {
+	for name := range strings.FieldsSeq(must) {
 		require.Contains(t, answer, name)
 		require.NotEmpty(t, answer[name], name)
 	}
