@@ -96,7 +96,7 @@ func buildWorker(ctx context.Context, k *kit) (lifecycle.Part, error) {
 
 // loop makes the agent loop with the model and the providers of this process.
 func (k *kit) loop(ctx context.Context) (*agent.Loop, error) {
-	market, err := k.market(ctx)
+	offer, err := k.offer(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +108,7 @@ func (k *kit) loop(ctx context.Context) (*agent.Loop, error) {
 	if err != nil {
 		return nil, err
 	}
-	return agent.New(agent.Config{Model: model, Catalogue: market, Provider: market, Now: k.now, TestMode: k.cfg.TestMode})
+	return agent.New(agent.Config{Model: model, Catalogue: offer, Provider: offer, Now: k.now, TestMode: k.cfg.TestMode})
 }
 
 func buildMeter(ctx context.Context, k *kit) (lifecycle.Part, error) {

@@ -12,10 +12,14 @@ import (
 	"github.com/feira-dev/feira/internal/vault"
 )
 
-// market makes what agents and callers reach: the tools of the providers, and
-// the meta-tools over them.
-func (k *kit) market(ctx context.Context) (*commerce.Market, error) {
+// offer makes what agents and callers reach: the tools of the servers, and the
+// meta-tools over them.
+func (k *kit) offer(ctx context.Context) (*commerce.Market, error) {
 	providers, err := k.providers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	manifests, err := provider.Embedded()
 	if err != nil {
 		return nil, err
 	}
@@ -24,7 +28,7 @@ func (k *kit) market(ctx context.Context) (*commerce.Market, error) {
 		return nil, err
 	}
 	return commerce.New(commerce.Config{
-		Catalogue: providers, Provider: accountable{providers}, Directory: newFairground(providers),
+		Catalogue: providers, Provider: accountable{providers}, Directory: newFairground(manifests),
 		Connections: connections{vault: keys, log: k.log}, Now: k.now,
 	})
 }
@@ -33,12 +37,10 @@ func (k *kit) market(ctx context.Context) (*commerce.Market, error) {
 // providers, from their manifests.
 type fairground struct{ servers []commerce.Server }
 
-func newFairground(providers *provider.Client) fairground {
-	var made fairground
-	for _, id := range providers.Servers() {
-		if manifest, ok := providers.Manifest(id); ok {
-			made.servers = append(made.servers, serverOf(manifest))
-		}
+func newFairground(manifests []provider.Manifest) fairground {
+	made := fairground{servers: make([]commerce.Server, 0, len(manifests))}
+	for _, manifest := range manifests {
+		made.servers = append(made.servers, serverOf(manifest))
 	}
 	return made
 }

@@ -44,7 +44,7 @@ const shipSchema = `{
     },
     "service_level": {"enum": ["fastest", "cheapest", "standard"], "description": "cheapest unless told otherwise; standard is the same"},
     "tracking_code": {"type": "string", "pattern": "^[A-Za-z0-9-]{6,64}$", "description": "For action track: the tracking code, or the id that action label answered with"},
-    "metadata": {"type": "object", "maxProperties": 20, "additionalProperties": {"type": "string", "maxLength": 200}, "description": "Own notes; they stay in this session's log"}
+    "metadata": {"type": "object", "maxProperties": 20, "description": "Own notes; they stay in this session's log"}
   },
   "$defs": {
     "address": {
