@@ -16,7 +16,7 @@ const (
 // maxLine is how much of a tool's description its line has, in bytes.
 const maxLine = 120
 
-const listToolsAbout = "List the tools of this session, each with a line on what it does. Tools that are listed can be called by their names, whether or not they were offered before."
+const listToolsAbout = "List the tools of this session, each with a line on what it does. Where there are more than can be offered at once, those that are listed are offered from then on."
 
 const listToolsSchema = `{
   "type": "object",

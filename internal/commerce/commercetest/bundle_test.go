@@ -185,6 +185,14 @@ func (b *testBundle) effects() []string {
 	return names
 }
 
+// booked holds an answer against the journal: its id is that of an effect.
+func (b *testBundle) booked(t *testing.T, server, effect string, answer map[string]any) {
+	t.Helper()
+	require.Equal(t, 1, b.sandbox.Journal().Count(journal.Filter{
+		Server: server, Account: string(shop), Effect: effect, Object: answer["id"].(string),
+	}), effect)
+}
+
 // elsewhere asks Asaas's fake for something that no tool does: a buyer who pays.
 func (b *testBundle) elsewhere(t *testing.T, path string) {
 	t.Helper()

@@ -23,6 +23,7 @@ func TestChargeAtAsaas(t *testing.T) {
 	for _, method := range []string{"pix", "boleto", "card"} {
 		made := b.ok(t, "codespar_charge", charge(method))
 		shaped(t, made, "id status amount currency method charge_url", "pix_qr_code pix_copy_paste raw")
+		b.booked(t, "asaas", "payment.created", made)
 		require.Regexp(t, `^pay_`, made["id"])
 		require.Equal(t, "pending", made["status"])
 		require.Equal(t, json.Number("19.90"), made["amount"])
@@ -65,6 +66,7 @@ func TestChargeAtStripe(t *testing.T) {
 	made := b.ok(t, "codespar_charge", charge("card"))
 	shaped(t, made, "id status amount currency method raw", "")
 	require.Regexp(t, `^pi_`, made["id"])
+	b.booked(t, "stripe", "payment_intent.created", made)
 	require.Equal(t, "pending", made["status"])
 	require.Equal(t, json.Number("19.90"), made["amount"])
 	require.Contains(t, b.sent(t, "/payment_intents"), "amount=1990")
@@ -72,6 +74,7 @@ func TestChargeAtStripe(t *testing.T) {
 	paged := `{"amount":7,"currency":"brl","method":"pix","description":"Order 2","success_url":"https://loja.example/ok","buyer":` + buyer + `}`
 	made = b.ok(t, "codespar_charge", paged)
 	shaped(t, made, "id status amount currency method charge_url raw", "")
+	b.booked(t, "stripe", "checkout_session.created", made)
 	require.Equal(t, json.Number("7.00"), made["amount"])
 	require.Contains(t, b.sent(t, "/checkout/sessions"), "unit_amount%5D=700")
 	require.Equal(t, []string{"customer.created", "payment_intent.created", "customer.created", "checkout_session.created"}, b.effects())
@@ -93,6 +96,7 @@ func TestPayAtAsaas(t *testing.T) {
 	require.JSONEq(t, `{"value":19.90,"pixAddressKey":"11987654321","pixAddressKeyType":"PHONE","description":"Invoice 7","externalReference":"`+
 		reference(t, b.sent(t, "/transfers"))+`"}`, b.sent(t, "/transfers"))
 	require.Equal(t, "transfer.created", b.effects()[len(b.effects())-1])
+	b.booked(t, "asaas", "transfer.created", made)
 
 	found := b.ok(t, "codespar_pay", `{"action":"status","payment_id":"`+made["id"].(string)+`"}`)
 	delete(found, "raw")
@@ -124,6 +128,7 @@ func TestNotifyAtZAPI(t *testing.T) {
 	made := b.ok(t, "codespar_notify", `{"channel":"whatsapp","to":"+55 (11) 98765-4321","template":"Hi {{name}}, {{ total }} is due {{name}}. {{{{x}}}}","variables":{"name":"{{total}}","total":19.90,"x":true}}`)
 	shaped(t, made, "id status channel to raw", "")
 	require.Equal(t, "sent", made["status"])
+	b.booked(t, "z-api", "message.sent", made)
 	require.Equal(t, "5511987654321", made["to"])
 	// What a variable holds is not looked at again.
 	require.JSONEq(t, `{"phone":"5511987654321","message":"Hi {{total}}, 19.90 is due {{total}}. {{true}}"}`, b.sent(t, "/send-text"))
@@ -171,6 +176,7 @@ func TestShipAtCorreios(t *testing.T) {
 	require.Contains(t, b.sent(t, "/prepostagens"), `"pesoInformado":"700.5"`)
 	require.Contains(t, b.sent(t, "/prepostagens"), `"alturaInformada":"5"`)
 	require.Equal(t, []string{"prepost.created"}, b.effects())
+	b.booked(t, "correios", "prepost.created", made)
 
 	code := made["tracking_code"].(string)
 	tracked := b.ok(t, "codespar_ship", `{"action":"track","tracking_code":"`+code+`"}`)
@@ -194,6 +200,7 @@ func TestShipAtMelhorEnvio(t *testing.T) {
 	require.Equal(t, quoted["cost_minor"], made["cost_minor"])
 	require.Equal(t, "label_ready", made["status"])
 	require.Equal(t, []string{"order.created", "order.paid", "label.generated"}, b.effects())
+	b.booked(t, "melhor-envio", "order.paid", made)
 	require.Contains(t, b.sent(t, "/me/cart"), `"volumes":[{"height":5,"length":16,"weight":0.7005,"width":11}]`)
 	for _, code := range []string{made["id"].(string), made["tracking_code"].(string)} {
 		tracked := b.ok(t, "codespar_ship", `{"action":"track","tracking_code":"`+code+`"}`)
@@ -231,6 +238,7 @@ func TestInvoiceAtNuvemFiscal(t *testing.T) {
 
 	made := b.ok(t, "codespar_invoice", service)
 	shaped(t, made, "id status type number raw", "")
+	b.booked(t, "nuvem-fiscal", "nfse.created", made)
 	require.Equal(t, "authorized", made["status"])
 	require.Contains(t, b.sent(t, "/nfse/dps"), `"vServ":100.05`)
 	require.Contains(t, b.sent(t, "/nfse/dps"), `"prest":{"CNPJ":"`+cnpj+`"}`)
@@ -238,6 +246,7 @@ func TestInvoiceAtNuvemFiscal(t *testing.T) {
 
 	nfe := b.ok(t, "codespar_invoice", product)
 	shaped(t, nfe, "id status type number access_key raw", "")
+	b.booked(t, "nuvem-fiscal", "nfe.created", nfe)
 	sent := b.sent(t, "/nfe")
 	for _, part := range []string{`"vNF":39.90`, `"xMun":"Rio de Janeiro"`, `"idDest":2`, `"nNF":7`, `"tPag":"17"`, `"vUnCom":19.95`, `"dVenc":"2026-04-01"`} {
 		require.Contains(t, sent, part)
