@@ -40,7 +40,7 @@ type fairground struct{ servers []commerce.Server }
 func newFairground(manifests []provider.Manifest) fairground {
 	made := fairground{servers: make([]commerce.Server, 0, len(manifests))}
 	for _, manifest := range manifests {
-		made.servers = append(made.servers, serverOf(manifest))
+		made.servers = append(made.servers, entryOf(manifest))
 	}
 	return made
 }
@@ -48,9 +48,9 @@ func newFairground(manifests []provider.Manifest) fairground {
 // Servers implements [commerce.Directory].
 func (f fairground) Servers() []commerce.Server { return f.servers }
 
-func serverOf(manifest provider.Manifest) commerce.Server {
+func entryOf(manifest provider.Manifest) commerce.Server {
 	made := commerce.Server{
-		ID: manifest.ID, Name: manifest.Name, Docs: manifest.Docs, Auth: authOf(manifest),
+		ID: manifest.ID, Name: manifest.Name, Docs: manifest.Docs, Auth: authKindOf(manifest),
 		Tools: make([]commerce.Listing, 0, len(manifest.Tools)),
 	}
 	for _, env := range []events.Environment{events.EnvironmentLive, events.EnvironmentTest} {
@@ -70,8 +70,8 @@ func serverOf(manifest provider.Manifest) commerce.Server {
 	return made
 }
 
-// authOf is how a provider is authenticated at, in CodeSpar's words.
-func authOf(manifest provider.Manifest) commerce.AuthKind {
+// authKindOf is how a provider is authenticated at, in CodeSpar's words.
+func authKindOf(manifest provider.Manifest) commerce.AuthKind {
 	switch manifest.Auth.Kind {
 	case provider.AuthBearer, provider.AuthHeader:
 		if secrets(manifest) > 1 {

@@ -137,12 +137,13 @@ func (m *Market) discover(ctx context.Context, r *run) (string, error) {
 }
 
 // search ranks the candidates: the more alike first, then those within reach,
-// then by name.
+// then those that say less else, then by name.
 func (m *Market) search(ctx context.Context, r *run, in discovering) []match {
-	query := trigrams(in.UseCase)
+	query := trigrams(translated(in.UseCase))
 	type ranked struct {
 		match
 		within bool
+		narrow float64
 	}
 	var found []ranked
 	for _, one := range m.candidates(ctx, r.call.Reach) {
@@ -155,7 +156,7 @@ func (m *Market) search(ctx context.Context, r *run, in discovering) []match {
 			continue
 		}
 		alike = math.Round(alike*1000) / 1000
-		found = append(found, ranked{within: one.within, match: match{
+		found = append(found, ranked{within: one.within, narrow: narrowness(query, about), match: match{
 			ServerID: one.server, ToolName: one.name, Description: brief(one.listing.Description), HTTPMethod: one.listing.Method,
 			EndpointTemplate: one.listing.Path, TrigramSimilarity: &alike, KnownPitfalls: pitfalls(one.listing),
 		}})
@@ -168,7 +169,8 @@ func (m *Market) search(ctx context.Context, r *run, in discovering) []match {
 			return 1
 		}
 		return cmp.Or(
-			cmp.Compare(*b.TrigramSimilarity, *a.TrigramSimilarity), cmp.Compare(far(a.within), far(b.within)), strings.Compare(a.ToolName, b.ToolName),
+			cmp.Compare(*b.TrigramSimilarity, *a.TrigramSimilarity), cmp.Compare(far(a.within), far(b.within)),
+			cmp.Compare(b.narrow, a.narrow), strings.Compare(a.ToolName, b.ToolName),
 		)
 	})
 	matches := make([]match, 0, in.Limit)

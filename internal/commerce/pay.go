@@ -9,7 +9,7 @@ import (
 	"github.com/feira-dev/feira/internal/agent"
 )
 
-const payAbout = "Pay somebody from the business's account (action pay), or read what became of a payment (action status). This moves money and cannot be called back. " +
+const payAbout = "Pay somebody, as a supplier, from the business's account to a Pix key (action pay), or read what became of a payment (action status). This moves money and cannot be called back. " +
 	"amount is in MINOR units (R$ 19,90 is 1990 centavos), unlike codespar_charge, which takes major units."
 
 const paySchema = `{
