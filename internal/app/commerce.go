@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"log/slog"
-	"slices"
 	"time"
 
 	"github.com/feira-dev/feira/events"
@@ -73,23 +72,14 @@ func entryOf(manifest provider.Manifest) commerce.Server {
 // authKindOf is how a provider is authenticated at, in CodeSpar's words.
 func authKindOf(manifest provider.Manifest) commerce.AuthKind {
 	switch manifest.Auth.Kind {
-	case provider.AuthBearer, provider.AuthHeader:
-		if secrets(manifest) > 1 {
-			return commerce.AuthTwoHeader
-		}
+	case provider.AuthBearer, provider.AuthHeader, provider.AuthBasicToken:
 		return commerce.AuthAPIKey
 	case provider.AuthPath:
 		return commerce.AuthPathSecret
-	case provider.AuthBasicToken: // a user and an access code
-		return commerce.AuthTwoHeader
 	case provider.AuthClientCredentials, provider.AuthAuthorizationCode:
 		return commerce.AuthOAuth
 	}
 	return commerce.AuthNone
-}
-
-func secrets(manifest provider.Manifest) int {
-	return len(slices.DeleteFunc(slices.Clone(manifest.Credential.Fields), func(field provider.CredentialField) bool { return !field.Secret }))
 }
 
 // connections tells the meta-tools what the vault holds, which opens nothing.

@@ -69,7 +69,7 @@ func TestTheDirectoryIsOfTheManifests(t *testing.T) {
 	}
 	require.Equal(t, 144, tools)
 	require.Equal(t, map[string]commerce.AuthKind{
-		"asaas": commerce.AuthAPIKey, "stripe": commerce.AuthAPIKey, "z-api": commerce.AuthPathSecret, "correios": commerce.AuthTwoHeader,
+		"asaas": commerce.AuthAPIKey, "stripe": commerce.AuthAPIKey, "z-api": commerce.AuthPathSecret, "correios": commerce.AuthAPIKey,
 		"nuvem-fiscal": commerce.AuthOAuth, "melhor-envio": commerce.AuthOAuth,
 	}, auth)
 }
