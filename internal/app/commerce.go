@@ -49,7 +49,7 @@ func (f fairground) Servers() []commerce.Server { return f.servers }
 
 func entryOf(manifest provider.Manifest) commerce.Server {
 	made := commerce.Server{
-		ID: manifest.ID, Name: manifest.Name, Docs: manifest.Docs, Auth: authKindOf(manifest),
+		ID: manifest.ID, Name: manifest.Name, Docs: manifest.Docs, Category: manifest.Category, Country: manifest.Country, Auth: authKindOf(manifest),
 		Tools: make([]commerce.Listing, 0, len(manifest.Tools)),
 	}
 	for _, env := range []events.Environment{events.EnvironmentLive, events.EnvironmentTest} {

@@ -34,7 +34,11 @@ func buildGateway(ctx context.Context, k *kit) (lifecycle.Part, error) {
 	if err != nil {
 		return nil, err
 	}
-	market, err := k.providers(ctx)
+	providers, err := k.providers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	offer, err := k.offer(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -52,8 +56,8 @@ func buildGateway(ctx context.Context, k *kit) (lifecycle.Part, error) {
 	k.closers = append(k.closers, hub.Close)
 	handler, err := gateway.New(gateway.Config{ //nolint:contextcheck // each exchange has its own
 		Keys: doorman{ring: ring, now: k.now}, Keyring: keys, Tenants: crowd, Registrar: registrar{operator},
-		Log: sessionLog{broker.Log()}, Requests: counter{broker.Requests()}, Waits: hub, Catalogue: market,
-		Directory: shelf{operator: operator, client: market}, Safe: safe{operator}, Books: books, Logger: k.log, Now: k.now,
+		Log: sessionLog{broker.Log()}, Requests: counter{broker.Requests()}, Waits: hub, Catalogue: offer,
+		Directory: shelf{operator: operator, client: providers}, Safe: safe{operator}, Books: books, Logger: k.log, Now: k.now,
 		IdleTimeout: k.cfg.Gateway.SessionIdle, Wait: k.cfg.Gateway.Wait, MaxBody: k.cfg.Gateway.MaxBody, TestMode: k.cfg.TestMode,
 	})
 	if err != nil {

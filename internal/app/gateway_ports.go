@@ -178,7 +178,7 @@ func (s shelf) Servers() []gateway.Server {
 	var servers []gateway.Server
 	for _, id := range s.client.Servers() {
 		if manifest, ok := s.client.Manifest(id); ok {
-			servers = append(servers, serverOf(manifest))
+			servers = append(servers, shownServer(manifest))
 		}
 	}
 	return servers
@@ -190,7 +190,7 @@ func (s shelf) Server(_ context.Context, _ tenant.Tenant, id string) (gateway.Se
 	if !ok {
 		return gateway.Server{}, false
 	}
-	return serverOf(manifest), true
+	return shownServer(manifest), true
 }
 
 // Connections implements [gateway.Directory].
@@ -208,10 +208,10 @@ func (s shelf) Connections(ctx context.Context, id tenant.ID) ([]gateway.Connect
 	return connections, nil
 }
 
-func serverOf(manifest provider.Manifest) gateway.Server {
+func shownServer(manifest provider.Manifest) gateway.Server {
 	server := gateway.Server{
 		ID: manifest.ID, Name: manifest.Name, Category: manifest.Category, Country: manifest.Country, Docs: manifest.Docs,
-		Status: "available", ToolsCount: len(manifest.Tools), AuthType: authType(manifest), Fields: []gateway.Field{},
+		Status: "available", ToolsCount: len(manifest.Tools), AuthType: string(authKindOf(manifest)), Fields: []gateway.Field{},
 	}
 	for _, env := range []events.Environment{events.EnvironmentLive, events.EnvironmentTest} {
 		if manifest.BaseURLs[env] != "" {
@@ -222,16 +222,4 @@ func serverOf(manifest provider.Manifest) gateway.Server {
 		server.Fields = append(server.Fields, gateway.Field{Name: field.Name, Label: field.Description, Secret: field.Secret, Optional: field.Optional})
 	}
 	return server
-}
-
-// authType is CodeSpar's word for a kind of authentication.
-func authType(manifest provider.Manifest) string {
-	switch manifest.Auth.Kind {
-	case provider.AuthPath:
-		return "path_secret"
-	case provider.AuthAuthorizationCode, provider.AuthClientCredentials:
-		return "oauth"
-	case provider.AuthBearer, provider.AuthHeader, provider.AuthBasicToken:
-	}
-	return "api_key"
 }

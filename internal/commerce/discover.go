@@ -83,22 +83,6 @@ type planStep struct {
 	Action      string `json:"action,omitempty"`
 }
 
-// categoryOf is what a server is for.
-func categoryOf(server string) string {
-	switch server {
-	case serverAsaas, serverStripe:
-		return "payments"
-	case serverCorreios, serverMelhorEnvio:
-		return "shipping"
-	case serverNuvemFiscal:
-		return "fiscal"
-	case serverZAPI:
-		return "messaging"
-	default:
-		return ""
-	}
-}
-
 // candidate is a tool that a search looks at.
 type candidate struct {
 	server  string
@@ -147,7 +131,7 @@ func (m *Market) search(ctx context.Context, r *run, in discovering) []match {
 	}
 	var found []ranked
 	for _, one := range m.candidates(ctx, r.call.Reach) {
-		if !in.wants(one.server) {
+		if about, _ := m.known(one.server, r.call.Reach); !in.wants(about) {
 			continue
 		}
 		about := trigrams(one.server + " " + one.listing.Name + " " + one.listing.Description)
@@ -180,11 +164,9 @@ func (m *Market) search(ctx context.Context, r *run, in discovering) []match {
 	return matches
 }
 
-func (in discovering) wants(server string) bool {
-	if in.Country != "" && !strings.EqualFold(in.Country, "BR") && categoryOf(server) != "" && server != serverStripe {
-		return false
-	}
-	return in.Category == "" || strings.EqualFold(in.Category, categoryOf(server))
+func (in discovering) wants(server Server) bool {
+	abroad := in.Country != "" && server.Country != "" && !strings.EqualFold(in.Country, server.Country)
+	return !abroad && (in.Category == "" || strings.EqualFold(in.Category, server.Category))
 }
 
 // candidates are the tools of the session, with what the directory knows of

@@ -98,7 +98,7 @@ type discovery struct {
 func fair() []commerce.Server {
 	return []commerce.Server{
 		{
-			ID: "asaas", Name: "Asaas", Docs: "https://docs.asaas.example", Auth: commerce.AuthAPIKey, Environments: []events.Environment{"live", "test"},
+			ID: "asaas", Name: "Asaas", Docs: "https://docs.asaas.example", Category: "payments", Country: "BR", Auth: commerce.AuthAPIKey, Environments: []events.Environment{"live", "test"},
 			Fields: []commerce.Field{{Name: "api_key", Hint: "API key", Secret: true}, {Name: "wallet", Optional: true}},
 			Tools: []commerce.Listing{
 				{Name: "create_payment", Description: "Charge a customer by Pix, boleto or card.", Method: "POST", Path: "/payments", Safety: agent.SafetyUnsafe, Stakes: "money"},
@@ -106,7 +106,7 @@ func fair() []commerce.Server {
 			},
 		},
 		{
-			ID: "z-api", Name: "Z-API", Auth: commerce.AuthPathSecret, Environments: []events.Environment{"live"},
+			ID: "z-api", Name: "Z-API", Category: "messaging", Country: "BR", Auth: commerce.AuthPathSecret, Environments: []events.Environment{"live"},
 			Tools: []commerce.Listing{{Name: "send_text", Description: "Send a WhatsApp text message.", Method: "POST", Path: "/send-text", Stakes: "irreversible"}},
 		},
 	}

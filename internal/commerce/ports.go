@@ -27,7 +27,11 @@ type Server struct {
 	ID   string
 	Name string
 	Docs string
-	Auth AuthKind
+	// Category is what it is for: payments, shipping, fiscal, messaging.
+	Category string
+	// Country is where it is used, in two letters; empty where it is not known.
+	Country string
+	Auth    AuthKind
 	// Fields are those that its credential has.
 	Fields []Field
 	// Environments are those that it has a host for.

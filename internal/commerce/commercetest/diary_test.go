@@ -56,6 +56,11 @@ func (d *diary) Turn() *session.Turn {
 	return turn
 }
 
+// Decide implements [agent.Journal].
+func (d *diary) Decide(ctx context.Context, decide func() events.Event) error {
+	return d.Append(ctx, decide())
+}
+
 // Append implements [agent.Journal].
 func (d *diary) Append(_ context.Context, event events.Event) error {
 	d.mu.Lock()
