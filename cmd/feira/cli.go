@@ -39,6 +39,7 @@ type cli struct {
 	Run        runCommand        `cmd:"" help:"Run roles against an outer broker, until interrupted."`
 	Tenant     tenantCommand     `cmd:"" help:"Register, list, show, pause, resume and delete tenants."`
 	Credential credentialCommand `cmd:"" help:"Seal, list and delete the credentials of a tenant."`
+	Key        keyCommand        `cmd:"" help:"Create, list and revoke API keys."`
 	Provider   providerCommand   `cmd:"" help:"List the providers and their tools, check manifests."`
 	Vault      vaultCommand      `cmd:"" help:"Rotate keys, read the audit of decryptions, shred a tenant's credentials."`
 	Send       sendCommand       `cmd:"" help:"Send a request to a tenant's agent and print its answer."`

@@ -18,7 +18,7 @@ type tenantCommand struct {
 	Show   tenantShow   `cmd:"" help:"Show one tenant."`
 	Pause  tenantPause  `cmd:"" help:"Start nothing of a tenant any more; what runs goes on, what comes waits."`
 	Resume tenantResume `cmd:"" help:"Let a paused tenant start again."`
-	Delete tenantDelete `cmd:"" help:"Take a tenant from the registry and destroy its credentials, for good."`
+	Delete tenantDelete `cmd:"" help:"Take a tenant from the registry, revoke its API keys and destroy its credentials, for good."`
 }
 
 type tenantApply struct {

@@ -16,10 +16,11 @@ const (
 
 var idForm = regexp.MustCompile(`^key_[A-Za-z0-9]{20}$`)
 
-// ParseID returns the key that text names, or [ErrInvalid].
+// ParseID returns the key that text names, or [ErrInvalid]. The text is not
+// repeated: a full key may have been given by mistake.
 func ParseID(text string) (ID, error) {
 	if !idForm.MatchString(text) {
-		return "", fmt.Errorf("%w: id is %q, want %s and %d letters or digits", ErrInvalid, clip(text), idHead, idDigits)
+		return "", fmt.Errorf("%w: id is not %s and %d letters or digits", ErrInvalid, idHead, idDigits)
 	}
 	return ID(text), nil
 }

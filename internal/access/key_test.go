@@ -89,7 +89,7 @@ func TestKeysHoldToTheirRules(t *testing.T) {
 	key, _ := mint(t, nil)
 	key.ID, key.Prefix, key.Scopes = "key_1", "csk_live_abcd", nil
 	err := key.Validate()
-	for _, want := range []string{`id is "key_1"`, "prefix does not begin", "scopes is empty"} {
+	for _, want := range []string{"id is not key_", "prefix does not begin", "scopes is empty"} {
 		require.ErrorContains(t, err, want)
 	}
 }

@@ -113,24 +113,16 @@ func (o *Operator) Shred(ctx context.Context, id tenant.ID) (int, error) {
 	return destroyed, nil
 }
 
-// DeleteTenant revokes a tenant's API keys, shreds its credentials and then takes
-// it from the registry, so that one that stops between is a tenant without
+// DeleteTenant revokes a tenant's API keys, shreds its credentials and then
+// takes it from the registry, so that one that stops between is a tenant without
 // credentials, and not credentials without a tenant. Its log, its usage and its
 // audit stay.
 func (o *Operator) DeleteTenant(ctx context.Context, id tenant.ID) (int, error) {
 	if _, err := o.Tenant(ctx, id); err != nil {
 		return 0, err
 	}
-	kv, err := o.kit.buckets(ctx)
-	if err != nil {
+	if err := o.revokeTenant(ctx, id); err != nil {
 		return 0, err
-	}
-	keys, err := kv.Keys(ctx)
-	if err != nil {
-		return 0, err
-	}
-	if _, err := keys.RevokeTenant(ctx, id, o.kit.now()); err != nil {
-		return 0, fmt.Errorf("revoking the API keys of %s: %w", id, err)
 	}
 	destroyed, err := o.Shred(ctx, id)
 	if err != nil {
