@@ -67,6 +67,7 @@ func layers() map[string]Layer {
 		"internal/access":   LayerDomain,
 		"internal/mock":     LayerDomain,
 		"internal/commerce": LayerDomain,
+		"internal/gcra":     LayerDomain,
 
 		"internal/lifecycle": LayerBase,
 		"internal/config":    LayerBase,

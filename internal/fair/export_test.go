@@ -153,7 +153,7 @@ func (a *audit) held() {
 		}
 		held++
 		a.must(q.held.list[t.bucket.place] == t, "tenant %q is not at its place among the held", id)
-		a.must(t.bucket.due(&t.limits) > q.now, "tenant %q is held beyond its time", id)
+		a.must(t.due() > q.now, "tenant %q is held beyond its time", id)
 	}
 	a.must(held == q.held.len(), "%d tenants are held, %d in the heap", held, q.held.len())
 	a.heap("held", q.held.len(), func(x, y int) bool { return heldOrder{}.before(q.held.list[x], q.held.list[y]) })

@@ -123,7 +123,7 @@ func (q *Queue) Wake(now time.Time) (time.Time, bool) {
 	}
 	if q.held.len() > 0 {
 		t := q.held.top()
-		due = min(due, t.bucket.due(&t.limits))
+		due = min(due, t.due())
 	}
 	if due == math.MaxInt64 {
 		return time.Time{}, false
@@ -162,7 +162,7 @@ func (q *Queue) advance(now time.Time) {
 	}
 	for q.held.len() > 0 {
 		t := q.held.top()
-		if t.bucket.due(&t.limits) > q.now {
+		if t.due() > q.now {
 			break
 		}
 		q.reconsider(t)

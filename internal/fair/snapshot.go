@@ -108,7 +108,7 @@ func (q *Queue) startable(t *tenant) int {
 	}
 	n := min(t.ready.len(), t.limits.Concurrency-int(t.running))
 	if t.limits.Rate > 0 {
-		n = min(n, int(t.bucket.parts/t.limits.token()))
+		n = min(n, int(t.bucket.Whole(t.limits.gcra())))
 	}
 	return n
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/feira-dev/feira/events"
+	"github.com/feira-dev/feira/internal/gcra"
 )
 
 // MaxWeight is the largest weight that keeps virtual time exact.
@@ -131,7 +132,7 @@ func (q *Queue) tenant(id events.TenantID) (*tenant, bool) {
 func (q *Queue) register(id events.TenantID, limits Limits) *tenant {
 	t := &tenant{id: events.TenantID(strings.Clone(string(id))), limits: limits, first: none, last: none}
 	t.since = q.now
-	t.bucket = bucket{parts: limits.full(), since: q.now, place: none}
+	t.bucket = bucket{Bucket: gcra.NewBucket(q.now, limits.gcra()), place: none}
 	if last := len(q.freeTenants) - 1; last >= 0 {
 		t.handle = q.freeTenants[last]
 		q.freeTenants = q.freeTenants[:last]

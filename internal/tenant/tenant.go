@@ -57,6 +57,8 @@ type Tenant struct {
 	// Backlog is how many requests may be queued, those that run not counted;
 	// further ones are refused. 0 leaves it to the broker's own limit.
 	Backlog int `json:"backlog,omitempty" yaml:"backlog,omitempty"`
+	// APIRate is how many API requests may be made in a minute. 0 means 300.
+	APIRate int `json:"api_rate,omitempty" yaml:"api_rate,omitempty"`
 	// Paused tenants start nothing; their requests wait.
 	Paused bool `json:"paused,omitempty" yaml:"paused,omitempty"`
 	// Instructions tell the agent who it works for and how.
@@ -125,7 +127,7 @@ func (t Tenant) Validate() error {
 	if t.Backlog < 0 || t.Backlog > MaxBacklog {
 		fault("backlog is %d, want 0 to %d", t.Backlog, MaxBacklog)
 	}
-	faults = append(faults, t.validateRate(), t.validateRoutes())
+	faults = append(faults, t.validateRate(), t.validateAPIRate(), t.validateRoutes())
 	if len(t.Servers) == 0 || len(t.Servers) > MaxServers {
 		fault("servers has %d entries, want 1 to %d", len(t.Servers), MaxServers)
 	}
