@@ -48,6 +48,10 @@ const (
 // KeySchedulerLease is the key in [BucketLeases] that the leading scheduler holds.
 const KeySchedulerLease = "scheduler"
 
+// KeyRatesClock is the key in [BucketRates] that is written to learn the
+// broker's time. No tenant can have its name.
+const KeyRatesClock = "broker.clock"
+
 // KeyAllHashes takes in what [BucketKeys] holds under hashes, which are one
 // token, and leaves out what it holds under [KeyLastUsed].
 const KeyAllHashes = "*"

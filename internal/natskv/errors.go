@@ -19,6 +19,9 @@ var (
 	// ErrUnsure occurs when the broker does not say whether a key is good.
 	// Nobody is let in meanwhile.
 	ErrUnsure = errors.New("it cannot be known now whether the API key is good")
+	// ErrUnmetered occurs when the broker does not say what a tenant has left of
+	// its rate. Nothing is allowed meanwhile.
+	ErrUnmetered = errors.New("it cannot be known now what the tenant has left of its rate")
 	// ErrClosed occurs when the client has been closed.
 	ErrClosed = errors.New("the NATS connection is closed")
 )

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -20,6 +21,7 @@ const (
 type latest struct {
 	value    []byte
 	revision uint64 // 0: there is none, nor a trace of one
+	created  time.Time
 	removed  bool
 }
 
@@ -36,9 +38,10 @@ func (b *bucket) latest(ctx context.Context, keys string) (latest, error) {
 	}
 	var told struct {
 		Message struct {
-			Sequence uint64 `json:"seq"`
-			Header   []byte `json:"hdrs"`
-			Data     []byte `json:"data"`
+			Sequence uint64    `json:"seq"`
+			Header   []byte    `json:"hdrs"`
+			Data     []byte    `json:"data"`
+			Time     time.Time `json:"time"`
 		} `json:"message"`
 		Error *jetstream.APIError `json:"error"`
 	}
@@ -53,7 +56,7 @@ func (b *bucket) latest(ctx context.Context, keys string) (latest, error) {
 	case told.Message.Sequence == 0:
 		return latest{}, fmt.Errorf("asking the leader of bucket %s: %w: no sequence", b.Bucket(), ErrMalformed)
 	}
-	found := latest{value: told.Message.Data, revision: told.Message.Sequence}
+	found := latest{value: told.Message.Data, revision: told.Message.Sequence, created: told.Message.Time}
 	if len(told.Message.Header) > 0 {
 		header, err := nats.DecodeHeadersMsg(told.Message.Header)
 		if err != nil {
