@@ -98,7 +98,8 @@ func (a *AuditLog) Append(ctx context.Context, tenant events.TenantID, batch []b
 
 func wrongSequence(err error) bool {
 	var refusal *jetstream.APIError
-	return errors.As(err, &refusal) && refusal.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence
+	return errors.As(err, &refusal) && (refusal.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence ||
+		refusal.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequenceConstant) // of a stream with replicas
 }
 
 // Read tells a tenant's batches in order, up to the last there was when it began.

@@ -6,8 +6,8 @@
 // [Client]. [Tenants] reads and writes configuration, [Registry] holds it in
 // memory and up to date, [Lease] makes one of several processes the leader,
 // [VaultStore] keeps sealed records, [Keys] what is remembered of API keys,
-// [Keyring] holds those in memory, and [Rates] shares a tenant's rate among
-// processes.
+// [Keyring] holds those in memory, [Rates] shares a tenant's rate among
+// processes, and [Replies] keeps what was answered under an idempotency key.
 //
 // It promises that a lease has at most one holder by any clock that runs at the
 // right speed, that a lookup in the registry does no I/O, that an entry which

@@ -22,6 +22,14 @@ var (
 	// ErrUnmetered occurs when the broker does not say what a tenant has left of
 	// its rate. Nothing is allowed meanwhile.
 	ErrUnmetered = errors.New("it cannot be known now what the tenant has left of its rate")
+	// ErrInvalid occurs when an argument breaks a rule; the text names it.
+	ErrInvalid = errors.New("invalid argument")
+	// ErrClaimLost occurs when a claim has run out or another has it: what is
+	// said of it counts no more.
+	ErrClaimLost = errors.New("the claim on the idempotency key has been lost")
+	// ErrReplyTooLarge occurs when an answer is not kept, being too large. That it
+	// was given is.
+	ErrReplyTooLarge = errors.New("the answer is too large to be kept")
 	// ErrClosed occurs when the client has been closed.
 	ErrClosed = errors.New("the NATS connection is closed")
 )

@@ -16,6 +16,9 @@ import (
 	"github.com/feira-dev/feira/internal/tenant"
 )
 
+// lagWait is the pause before a replica that lags is asked again.
+const lagWait = 10 * time.Millisecond
+
 // Keys is what is remembered of API keys, each under its hash. It is safe for
 // concurrent use. An entry that cannot be read is logged, and its key is as good
 // as not there: whoever holds it is not let in.
@@ -74,7 +77,7 @@ func (k *Keys) Lookup(ctx context.Context, hash access.Hash) (access.Key, bool, 
 // first, those that are revoked or expired too. They say when they were last
 // used.
 func (k *Keys) List(ctx context.Context, owner tenant.ID) ([]access.Key, error) {
-	entries, err := k.bucket.snapshot(ctx, jetstream.AllKeys)
+	entries, err := k.entries(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("listing API keys: %w", err)
 	}
@@ -101,6 +104,31 @@ func (k *Keys) List(ctx context.Context, owner tenant.ID) ([]access.Key, error) 
 		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID))
 	})
 	return keys, nil
+}
+
+// entries reads all entries, no older than the call: a replica may read them,
+// which lags, so it has to show the last change that the leader knows of. A key
+// made an instant ago could not be revoked otherwise.
+func (k *Keys) entries(ctx context.Context) ([]jetstream.KeyValueEntry, error) {
+	ctx, cancel := context.WithTimeout(ctx, snapshotPatience)
+	defer cancel()
+	last, err := k.bucket.latest(ctx, jetstream.AllKeys)
+	if err != nil {
+		return nil, err
+	}
+	for {
+		entries, err := k.bucket.snapshot(ctx, jetstream.AllKeys)
+		if err != nil {
+			return nil, err
+		}
+		shown := func(entry jetstream.KeyValueEntry) bool { return entry.Revision() >= last.revision }
+		if last.revision == 0 || last.removed || slices.ContainsFunc(entries, shown) {
+			return entries, nil
+		}
+		if !pause(ctx, lagWait) {
+			return nil, context.Cause(ctx)
+		}
+	}
 }
 
 // Find returns the key of an id; false when there is none. It reads the whole

@@ -40,6 +40,11 @@ func setup(t *testing.T) *bench {
 
 func furnish(t *testing.T, server *testenv.Server) *bench {
 	t.Helper()
+	return furnishAs(t, server, 1)
+}
+
+func furnishAs(t *testing.T, server *testenv.Server, replicas int) *bench {
+	t.Helper()
 	b := &bench{server: server, js: server.JetStream(t), logs: &diary{}}
 	for _, config := range []jetstream.KeyValueConfig{
 		{Bucket: events.BucketTenants},
@@ -49,6 +54,7 @@ func furnish(t *testing.T, server *testenv.Server) *bench {
 		{Bucket: events.BucketRates, TTL: events.RatesAge, Storage: jetstream.MemoryStorage},
 		{Bucket: events.BucketReplies, TTL: events.RepliesAge, LimitMarkerTTL: events.ReplyMarkerAge},
 	} {
+		config.Replicas = replicas
 		_, err := b.js.CreateKeyValue(t.Context(), config)
 		require.NoError(t, err)
 	}
