@@ -2,6 +2,7 @@ package natskv_test
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -160,6 +161,8 @@ func TestKeyringFailsClosed(t *testing.T) {
 		return true
 	}, patience, poll)
 	requireKnown(t, ring, good)
+	require.Contains(t, b.logs.String(), "may be out of date")
+	require.Eventually(t, func() bool { return strings.Contains(b.logs.String(), "up to date again") }, patience, poll)
 }
 
 // A watch that hears nothing, of a broker that answers, is found out.

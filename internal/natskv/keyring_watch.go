@@ -2,6 +2,7 @@ package natskv
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -67,36 +68,58 @@ func (k *Keyring) move() {
 	}
 }
 
-// check compares the memory with the leader's again and again.
+// check compares the memory with the leader's again and again, and says when it
+// begins or ends to be out of date.
 func (k *Keyring) check(ctx context.Context) {
-	for {
+	logger := k.config.Keys.bucket.client.logger
+	for behind := false; ; {
 		asked := time.Now()
-		bounded, cancel := context.WithTimeout(ctx, k.config.MaxAge)
-		last, err := k.config.Keys.bucket.latest(bounded, events.KeyAllHashes)
-		if err == nil && k.reach(bounded, last.revision) {
+		err := k.compare(ctx)
+		if err == nil {
 			k.fresh.Store(&asked)
 		}
-		cancel()
+		if ctx.Err() != nil {
+			return
+		}
+		if now := err != nil; now != behind {
+			behind = now
+			if behind {
+				logger.WarnContext(ctx, "API keys in memory may be out of date, the broker is asked for each", slog.Any("error", err))
+			} else {
+				logger.InfoContext(ctx, "API keys in memory are up to date again")
+			}
+		}
 		if !pause(ctx, k.config.Check) {
 			return
 		}
 	}
 }
 
-// reach waits until the watch has brought a change of the leader's; false when
-// ctx ends before.
-func (k *Keyring) reach(ctx context.Context, revision uint64) bool {
+// compare is nil when the memory has the leader's last change.
+func (k *Keyring) compare(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, k.config.MaxAge)
+	defer cancel()
+	last, err := k.config.Keys.bucket.latest(ctx, events.KeyAllHashes)
+	if err != nil {
+		return err
+	}
+	return k.reach(ctx, last.revision)
+}
+
+// reach waits until the watch has brought a change of the leader's, which it is
+// an error not to do before ctx ends.
+func (k *Keyring) reach(ctx context.Context, revision uint64) error {
 	for {
 		k.mu.RLock()
 		reached := k.caughtUp && k.seen >= revision
 		k.mu.RUnlock()
 		if reached {
-			return true
+			return nil
 		}
 		select {
 		case <-k.moved:
 		case <-ctx.Done():
-			return false
+			return fmt.Errorf("waiting for change %d of bucket %s: %w", revision, events.BucketKeys, context.Cause(ctx))
 		}
 	}
 }

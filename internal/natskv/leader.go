@@ -32,6 +32,8 @@ func (b *bucket) latest(ctx context.Context, keys string) (latest, error) {
 	if err != nil {
 		return latest{}, err
 	}
+	ctx, cancel := context.WithTimeout(ctx, watchPatience)
+	defer cancel()
 	answer, err := b.client.conn.RequestWithContext(ctx, apiMessage+b.Bucket(), question)
 	if err != nil {
 		return latest{}, fmt.Errorf("asking the leader of bucket %s: %w", b.Bucket(), err)
