@@ -38,9 +38,22 @@ type Config struct {
 	TestMode bool
 	// Grace is how long tool calls under way may go on after a stop. Defaults to 5 s.
 	Grace time.Duration
-	// OnDelta, when set, hears the model's text as it arrives. A text may come
-	// again when a broken stream is begun anew; the journal holds the truth.
-	OnDelta func(tenant events.TenantID, id session.ID, text string)
+	// OnDelta, when set, hears the model's text as it arrives, from the turn's
+	// goroutine. A text may come again when a broken stream is begun anew; the
+	// journal holds the truth. Where it is nil, models are asked for whole replies.
+	OnDelta func(Delta)
+}
+
+// Delta is text of a reply as it arrives.
+type Delta struct {
+	Tenant    events.TenantID
+	Session   session.ID
+	Request   events.RequestID
+	Iteration int
+	Text      string
+	// Over is set, without a text, when no more of the reply comes and before it
+	// is written down.
+	Over bool
 }
 
 // Loop runs turns. It is safe for concurrent use.
@@ -157,7 +170,9 @@ func (l *Loop) reply(ctx, work context.Context, scope Scope, journal Journal) (*
 		return l.interrupted(work, turn)
 	}
 	began := l.cfg.Now()
-	reply, err := l.cfg.Model.Reply(work, l.prompt(work, scope, turn), l.deltas(scope))
+	onDelta, over := l.deltas(scope, turn)
+	reply, err := l.cfg.Model.Reply(work, l.prompt(work, scope, turn), onDelta)
+	over()
 	if err == nil {
 		err = tame(&reply)
 	}
@@ -197,11 +212,22 @@ func (l *Loop) interrupted(work context.Context, turn *session.Turn) (*events.Tu
 	return nil, cause
 }
 
-func (l *Loop) deltas(scope Scope) func(string) {
+// deltas is what hears a reply's text, nil when nobody does, and what is called
+// once it is over.
+func (l *Loop) deltas(scope Scope, turn *session.Turn) (onDelta func(string), over func()) {
 	if l.cfg.OnDelta == nil {
-		return nil
+		return nil, func() {}
 	}
-	return func(text string) { l.cfg.OnDelta(scope.State.Tenant, scope.State.ID, text) }
+	delta := Delta{Tenant: scope.State.Tenant, Session: scope.State.ID, Request: turn.Request, Iteration: turn.Iterations() + 1}
+	return func(text string) {
+			told := delta
+			told.Text = text
+			l.cfg.OnDelta(told)
+		}, func() {
+			told := delta
+			told.Over = true
+			l.cfg.OnDelta(told)
+		}
 }
 
 func (l *Loop) cancelled(turn *session.Turn, order *CancelledError) *events.TurnCompleted {

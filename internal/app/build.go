@@ -8,6 +8,7 @@ import (
 	"github.com/feira-dev/feira/events"
 	"github.com/feira-dev/feira/internal/agent"
 	"github.com/feira-dev/feira/internal/bus"
+	"github.com/feira-dev/feira/internal/config"
 	"github.com/feira-dev/feira/internal/lifecycle"
 	"github.com/feira-dev/feira/internal/llm"
 	"github.com/feira-dev/feira/internal/natskv"
@@ -62,7 +63,11 @@ func buildWorker(ctx context.Context, k *kit) (lifecycle.Part, error) {
 		return nil, err
 	}
 	registry := natskv.NewRegistry(tenants)
-	loop, err := k.loop(ctx)
+	deltas, err := k.deltas(broker.Hints())
+	if err != nil {
+		return nil, err
+	}
+	loop, err := k.loop(ctx, deltas)
 	if err != nil {
 		return nil, err
 	}
@@ -90,12 +95,18 @@ func buildWorker(ctx context.Context, k *kit) (lifecycle.Part, error) {
 	if err != nil {
 		return nil, err
 	}
-	group := lifecycle.NewGroup("worker", registry, rewrapper, listener, pool, announcer)
+	// Of these, the pool stops before what its runs need.
+	group := lifecycle.NewGroup("worker", registry, rewrapper, listener, deltas, pool, announcer)
 	return bounded{Part: group, within: k.cfg.Worker.SoftStop}, nil
 }
 
+// deltas makes the part that tells of the models' text as it arrives.
+func (k *kit) deltas(teller turns.Teller) (*turns.Deltas, error) {
+	return turns.NewDeltas(turns.DeltasConfig{Teller: teller, Logger: k.log})
+}
+
 // loop makes the agent loop with the model and the providers of this process.
-func (k *kit) loop(ctx context.Context) (*agent.Loop, error) {
+func (k *kit) loop(ctx context.Context, deltas *turns.Deltas) (*agent.Loop, error) {
 	offer, err := k.offer(ctx)
 	if err != nil {
 		return nil, err
@@ -108,7 +119,11 @@ func (k *kit) loop(ctx context.Context) (*agent.Loop, error) {
 	if err != nil {
 		return nil, err
 	}
-	return agent.New(agent.Config{Model: model, Catalogue: offer, Provider: offer, Now: k.now, TestMode: k.cfg.TestMode})
+	cfg := agent.Config{Model: model, Catalogue: offer, Provider: offer, Now: k.now, TestMode: k.cfg.TestMode}
+	if m.Deltas == config.DeltasOn {
+		cfg.OnDelta = deltas.Hear
+	}
+	return agent.New(cfg)
 }
 
 func buildMeter(ctx context.Context, k *kit) (lifecycle.Part, error) {

@@ -94,6 +94,7 @@ func TestEnvironmentReachesEverySetting(t *testing.T) {
 		"FEIRA_VAULT_AUDIT_AGE":     "24h",
 		"FEIRA_OTLP_ENDPOINT":       "http://127.0.0.1:3",
 		"FEIRA_LOG_FORMAT":          "text",
+		"FEIRA_MODEL_DELTAS":        "off",
 		"OPENAI_BASE_URL":           "http://127.0.0.1:4/v1",
 	}
 	settings(reflect.ValueOf(config.Config{}), func(field reflect.StructField, _ reflect.Value) {
@@ -183,6 +184,7 @@ func TestValidateNamesEveryFault(t *testing.T) {
 		"model.max_output_tokens: is 0":                          func(c *config.Config) { c.Model.MaxOutputTokens = 0 },
 		"model.timeout: is 0s":                                   func(c *config.Config) { c.Model.Timeout = 0 },
 		"model.max_elapsed: is less than the timeout of one try": func(c *config.Config) { c.Model.MaxElapsed = 2 * time.Second },
+		`model.deltas: is "maybe", want on or off`:               func(c *config.Config) { c.Model.Deltas = "maybe" },
 		`provider.urls["stripe"]: is not a URL`:                  func(c *config.Config) { c.Provider.URLs = map[string]string{"stripe": "http://canary:x"} },
 		`provider.urls[""]: names no server`:                     func(c *config.Config) { c.Provider.URLs = map[string]string{"": "http://a"} },
 		"vault.kek: has another scheme than file, hcvault":       func(c *config.Config) { c.Vault.KEK = "vault://canary" },

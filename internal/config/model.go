@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -21,7 +22,16 @@ type Model struct {
 	Timeout time.Duration `name:"timeout" help:"Bound of one try." env:"FEIRA_MODEL_TIMEOUT" default:"60s"`
 	// MaxElapsed bounds all tries of one reply. Defaults to 90 s.
 	MaxElapsed time.Duration `name:"max-elapsed" help:"Bound of all tries of one reply." env:"FEIRA_MODEL_MAX_ELAPSED" default:"90s"`
+	// Deltas is whether replies are streamed and their text told as it arrives:
+	// on or off. Defaults to on.
+	Deltas string `name:"deltas" help:"Stream replies and tell their text as it arrives: on or off." env:"FEIRA_MODEL_DELTAS" default:"on"`
 }
+
+// Whether text is told as it arrives.
+const (
+	DeltasOn  = "on"
+	DeltasOff = "off"
+)
 
 // WithDefaults fills what was left out.
 func (m Model) WithDefaults() Model {
@@ -30,6 +40,7 @@ func (m Model) WithDefaults() Model {
 	fill(&m.MaxOutputTokens, 4096)
 	fill(&m.Timeout, 60*time.Second)
 	fill(&m.MaxElapsed, 90*time.Second)
+	fill(&m.Deltas, DeltasOn)
 	return m
 }
 
@@ -42,6 +53,9 @@ func (m Model) faults() faults {
 	faults.add("max_output_tokens", checkRange(m.MaxOutputTokens, 1, 10_000_000))
 	faults.add("timeout", checkDuration(m.Timeout, time.Second, time.Hour))
 	faults.add("max_elapsed", checkDuration(m.MaxElapsed, time.Second, time.Hour))
+	if m.Deltas != DeltasOn && m.Deltas != DeltasOff {
+		faults.add("deltas", fmt.Errorf("is %q, want on or off", m.Deltas))
+	}
 	if m.MaxElapsed < m.Timeout {
 		faults.add("max_elapsed", errors.New("is less than the timeout of one try"))
 	}

@@ -126,7 +126,7 @@ func TestWalls(t *testing.T) {
 	// Another's requests, feed, the logs, the vault and the broker's own API do not.
 	for _, subject := range []string{
 		events.RequestsSubject("rival"), events.SessionSubject("acme", "s1"), events.RunsSubject("acme", "s-s1"), events.SubjectAskQueue,
-		"$JS.API.STREAM.NAMES", "$KV." + events.BucketVault + ".acme", "$SYS.REQ.SERVER.PING",
+		events.DeltaSubject("acme", "s1"), "$JS.API.STREAM.NAMES", "$KV." + events.BucketVault + ".acme", "$SYS.REQ.SERVER.PING",
 	} {
 		require.NoError(t, acme.Publish(subject, nil))
 		refused(t, acme, complaints)
