@@ -26,7 +26,7 @@ type testBundle struct {
 	operator *Operator
 }
 
-func setup(t *testing.T) *testBundle {
+func setup(t *testing.T, changes ...func(*config.Config)) *testBundle {
 	t.Helper()
 	tel, err := telemetry.New(t.Context(), telemetry.Config{Output: testenv.Log(t)})
 	require.NoError(t, err)
@@ -35,6 +35,9 @@ func setup(t *testing.T) *testBundle {
 	cfg.Model.Timeout, cfg.Model.MaxElapsed = 2*time.Second, 4*time.Second
 	cfg.Provider.Timeout = 3 * time.Second
 	cfg.Gateway.Address = "127.0.0.1:0"
+	for _, change := range changes {
+		change(&cfg)
+	}
 	w, err := newWorld(cfg, tel, worldParams{broker: natsd.Config{Dir: filepath.Join(cfg.DataDir, "nats")}, standIns: true})
 	require.NoError(t, err)
 	require.NoError(t, w.start(t.Context()))

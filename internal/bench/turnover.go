@@ -21,11 +21,12 @@ const (
 	factsOfTurn = 3
 )
 
-// prompt is a model that answers at once, for nothing, and a shop without
-// tools.
+// prompt is a model that answers at once, for nothing, in one piece of text that
+// nobody listens to, and a shop without tools.
 type prompt struct{}
 
-func (prompt) Reply(context.Context, agent.Prompt, func(string)) (agent.Reply, error) {
+func (prompt) Reply(_ context.Context, _ agent.Prompt, onDelta func(string)) (agent.Reply, error) {
+	onDelta("good day")
 	return agent.Reply{Model: "none", Text: "good day", FinishReason: "stop", Usage: events.TokenUsage{InputTokens: 1, OutputTokens: 1}}, nil
 }
 
@@ -141,7 +142,7 @@ func (w *world) turn(ctx context.Context, n int) (turned, appended, burnt float6
 	if err != nil {
 		return 0, 0, 0, err
 	}
-	worker, err := w.worker(workers, &appends)
+	worker, err := w.worker(ctx, workers, &appends)
 	if err != nil {
 		return 0, 0, 0, err
 	}
@@ -162,8 +163,15 @@ func (w *world) turn(ctx context.Context, n int) (turned, appended, burnt float6
 	return turned, appended, burnt, err
 }
 
-func (w *world) worker(b *bus.Bus, appends *atomic.Int64) (*turns.Worker, error) {
-	loop, err := agent.New(agent.Config{Model: prompt{}, Catalogue: prompt{}, Provider: prompt{}})
+func (w *world) worker(ctx context.Context, b *bus.Bus, appends *atomic.Int64) (*turns.Worker, error) {
+	deltas, err := turns.NewDeltas(turns.DeltasConfig{Teller: b.Hints(), Logger: w.config.Logger})
+	if err != nil {
+		return nil, err
+	}
+	if err := w.start(ctx, deltas); err != nil {
+		return nil, err
+	}
+	loop, err := agent.New(agent.Config{Model: prompt{}, Catalogue: prompt{}, Provider: prompt{}, OnDelta: deltas.Hear})
 	if err != nil {
 		return nil, err
 	}
