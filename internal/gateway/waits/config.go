@@ -17,8 +17,8 @@ type Config struct {
 	Logger *slog.Logger
 	// Look is about how often the end of the log is looked at for each session
 	// that is waited for: every time after two to five thirds of it, at random.
-	// It bounds how late a record is that the feed lost and none came after.
-	// Defaults to 3 s.
+	// It bounds how late a record is that the feed lost and none came after. At
+	// least 10 ms. Defaults to 3 s.
 	Look time.Duration
 	// Room is how many records are held for a reader that is slow; beyond it
 	// the reader goes on from the log. Defaults to 64.
@@ -27,9 +27,10 @@ type Config struct {
 	Reads int
 }
 
-// Defaults.
+// Defaults and limits.
 const (
 	defaultLook  = 3 * time.Second
+	minLook      = 10 * time.Millisecond
 	defaultRoom  = 64
 	defaultReads = 64
 )
@@ -47,8 +48,8 @@ func (c Config) Validate() error {
 	if c.Feed == nil || c.Log == nil || c.Logger == nil {
 		faults = append(faults, fmt.Errorf("%w: feed, log and logger are needed", ErrInvalidConfig))
 	}
-	if c.Look < 0 {
-		faults = append(faults, fmt.Errorf("%w: look is %s", ErrInvalidConfig, c.Look))
+	if c.Look != 0 && c.Look < minLook {
+		faults = append(faults, fmt.Errorf("%w: look is %s, want %s or more", ErrInvalidConfig, c.Look, minLook))
 	}
 	if c.Room < 0 {
 		faults = append(faults, fmt.Errorf("%w: room is %d", ErrInvalidConfig, c.Room))

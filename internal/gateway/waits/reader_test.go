@@ -223,11 +223,12 @@ func TestConfigIsChecked(t *testing.T) {
 	b := setup(t)
 	for field, change := range map[string]func(*waits.Config){
 		"feed, log and logger": func(c *waits.Config) { c.Log = nil },
-		"look is -1":           func(c *waits.Config) { c.Look = -1 },
+		"look is -1ns":         func(c *waits.Config) { c.Look = -1 },
+		"look is 9.999999ms":   func(c *waits.Config) { c.Look = 10*time.Millisecond - 1 },
 		"room is -1":           func(c *waits.Config) { c.Room = -1 },
 		"reads is -1":          func(c *waits.Config) { c.Reads = -1 },
 	} {
-		config := waits.Config{Feed: b.bus.Feed(), Log: b.bus.Log(), Logger: slog.New(b.log)}
+		config := waits.Config{Feed: b.bus.Feed(), Log: b.bus.Log(), Logger: slog.New(b.log), Look: 10 * time.Millisecond, Room: 1, Reads: 1}
 		require.NoError(t, config.Validate())
 		change(&config)
 		_, err := waits.New(t.Context(), config)
