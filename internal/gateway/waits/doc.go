@@ -10,7 +10,7 @@
 //
 // Each record of the feed names the session's record before it. One that does
 // not follow on what a reader has seen makes that reader go on from the log,
-// and so does more than a slow reader's room. A loss that no later record shows
+// and so does what exceeds a slow reader's room. A loss that no later record shows
 // is found by looking at the end of the log every few seconds.
 //
 // It promises that a reader gets every record of its session behind where it

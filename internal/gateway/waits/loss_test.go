@@ -173,7 +173,7 @@ func TestDeletedRecordsArePassedOver(t *testing.T) {
 	server := testenv.NATS(t)
 	b := setupOn(t, server)
 	feed := newFaulty(b.bus.Feed(), 1)
-	hub, w := b.hub(t, func(c *waits.Config) { c.Feed = feed }), b.writer("s1")
+	hub, w := b.hub(t, func(c *waits.Config) { c.Feed, c.Room = feed, 2 }), b.writer("s1")
 	reader := follow(t, hub, "s1", waits.Now())
 	feed.silently(t, 3, func() { w.some(t, 3) })
 	stream, err := server.JetStream(t).Stream(within(t), events.StreamSessions)
@@ -183,14 +183,18 @@ func TestDeletedRecordsArePassedOver(t *testing.T) {
 	requireReads(t, reader, []uint64{w.all[0], w.all[2], w.all[3]})
 	require.Zero(t, b.log.count(warning), "what is between two that are there needs no word")
 
-	feed.silently(t, 2, func() { w.some(t, 2) })
-	late := follow(t, hub, "s1", waits.Behind(w.all[4]))
+	requireNothing(t, reader)
+	fast := follow(t, hub, "s1", waits.Now())
+	w.some(t, 4)
+	requireReads(t, fast, w.all[4:])
 	require.NoError(t, stream.Purge(within(t), jetstream.WithPurgeSubject(events.SessionSubject(acme, "s1"))))
-	requireNothing(t, late)
+	requireReads(t, reader, w.all[4:6]) // for which there was room
+	requireNothing(t, reader)
+	require.Equal(t, 1, b.log.count(warning))
 	again := b.writer("s1") // the session begins anew
 	again.some(t, 2)
 	requireReads(t, reader, again.all)
-	requireReads(t, late, again.all)
+	requireReads(t, fast, again.all)
 }
 
 func TestUnreadableLogIsAskedAgain(t *testing.T) {

@@ -220,17 +220,14 @@ func (r *Reader) missing() uint64 {
 	return r.topic.last
 }
 
-// offer puts an item before the reader. Beyond its room only the newest record
-// is kept, which does not follow on what the reader has seen, so that it goes
-// on from the log; text of the model may take half of the room. The caller holds
-// the topic's lock.
+// offer puts an item before the reader. Beyond its room a record is dropped: the
+// reader finds it in the log once it has caught up so far. Text of the model may
+// take half of the room. The caller holds the topic's lock.
 func (r *Reader) offer(item Item, room int) {
-	switch {
-	case item.Delta != nil && len(r.pending) >= room/2:
-		return
-	case len(r.pending) >= room:
-		r.pending = append(r.pending[:0], item)
-	default:
+	if item.Delta != nil {
+		room /= 2
+	}
+	if len(r.pending) < room {
 		r.pending = append(r.pending, item)
 	}
 	r.wake()

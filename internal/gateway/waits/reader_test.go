@@ -90,13 +90,18 @@ func TestEndOfContextLosesNothing(t *testing.T) {
 func TestSlowReaderHoldsUpNobody(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	hub, w := b.hub(t, func(c *waits.Config) { c.Room = 4 }), b.writer("s1")
+	log := &counting{Log: b.bus.Log()}
+	hub, w := b.hub(t, func(c *waits.Config) { c.Log, c.Room = log, 4 }), b.writer("s1")
 	slow, fast := follow(t, hub, "s1", waits.Now()), follow(t, hub, "s1", waits.Now())
 	for i := range 100 {
 		w.some(t, 1)
 		requireReads(t, fast, w.all[i:])
 	}
-	requireReads(t, slow, w.all)
+	require.Zero(t, log.pages.Load(), "who keeps up reads no log")
+	requireReads(t, slow, w.all[:4])
+	require.Zero(t, log.pages.Load(), "for these there was room")
+	requireReads(t, slow, w.all[4:])
+	require.EqualValues(t, 4, log.pages.Load(), "of 1, 8, 64 and the 23 that are left")
 }
 
 func TestDeltasComeBesideTheRecords(t *testing.T) {

@@ -225,6 +225,34 @@ func TestOutcomeGrowsOnTheWay(t *testing.T) {
 	require.Equal(t, 2, first[0].Index, "what was handed out does not change")
 }
 
+// Calls come back in any order, and none of them twice.
+func TestOutcomeHandedOutDoesNotChange(t *testing.T) {
+	t.Parallel()
+	const calls = 6
+	b := setup(t)
+	hub, w := b.hub(t, nil), b.writer("s1")
+	facts := []fact{{"r1", &events.ModelReplied{Iteration: 1, ToolCalls: make([]events.ToolCall, calls)}}}
+	for range 2 { // a second word on a call does not count
+		for i := range calls {
+			facts = append(facts, fact{"r1", &events.ToolReturned{Iteration: 1, Index: calls - 1 - i, Name: "a__b", Status: events.ToolOK, Attempts: len(facts)}})
+		}
+	}
+	w.play(t, facts, "")
+	turn := requireTurn(t, hub, waits.TurnParams{Request: "r1"})
+	var outcomes []waits.Outcome
+	for range facts {
+		_, err := turn.Next(within(t))
+		require.NoError(t, err)
+		outcomes = append(outcomes, turn.Outcome())
+	}
+	for n, outcome := range outcomes {
+		require.Len(t, outcome.Calls, min(n, calls))
+		for i, call := range outcome.Calls {
+			require.Equal(t, calls-len(outcome.Calls)+i, call.Index, "after %d facts", n)
+		}
+	}
+}
+
 func TestTurnHearsItsOwnText(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -81,6 +81,18 @@ func (f *faulty) distort(record events.Record) []events.Record {
 	return told
 }
 
+// counting is a log that counts what is read of it.
+type counting struct {
+	waits.Log
+
+	pages atomic.Int64
+}
+
+func (c *counting) Page(ctx context.Context, tenant events.TenantID, id events.SessionID, after uint64, limit int) ([]events.Record, bool, error) {
+	c.pages.Add(1)
+	return c.Log.Page(ctx, tenant, id, after, limit)
+}
+
 // lagging is a log whose replica shows nothing, while its leader knows all.
 type lagging struct {
 	waits.Log
