@@ -47,8 +47,12 @@ func TestTextIsToldAsItArrives(t *testing.T) {
 		return agent.Delta{Tenant: "tenant_acme", Session: "ses_1", Request: "req_1", Iteration: iteration, Text: text, Over: over}
 	}
 	require.Empty(t, cmp.Diff([]told{
-		{delta(1, "good ", false), 2}, {delta(1, "day", false), 2}, {delta(1, "", true), 2},
-		{delta(2, "good ", false), 4}, {delta(2, "day", false), 4}, {delta(2, "", true), 4},
+		{delta(1, "good ", false), 2},
+		{delta(1, "day", false), 2},
+		{delta(1, "", true), 2},
+		{delta(2, "good ", false), 4},
+		{delta(2, "day", false), 4},
+		{delta(2, "", true), 4},
 	}, heard), "a reply is over before it is written down, and when it has failed")
 	require.Equal(t, []bool{true, true}, model.asked)
 }

@@ -10,7 +10,7 @@ import (
 
 const (
 	// readTime bounds one read of the log, whose answer may be lost.
-	readTime = 5 * time.Second
+	readTime = 2 * time.Second
 	// A read that failed is tried again after pauses between these.
 	shortPause = 100 * time.Millisecond
 	longPause  = 2 * time.Second

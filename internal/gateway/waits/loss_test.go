@@ -278,3 +278,40 @@ func TestBrokerComesBack(t *testing.T) {
 		require.Equal(t, w.all, got[i], "reader %d", i)
 	}
 }
+
+// The hub's connection is cut again and again, on a feed that loses and repeats,
+// under readers of every pace.
+func TestConnectionIsCut(t *testing.T) {
+	t.Parallel()
+	const cuts, each, readers = 4, 15, 12
+	server := testenv.NATS(t)
+	b := setupOn(t, server)
+	proxy := testenv.NewProxy(t, server.URL)
+	away := b.connect(t, &testenv.Server{URL: proxy.URL, User: server.User, Password: server.Password})
+	feed := newFaulty(away.Feed(), 7)
+	feed.lose, feed.repeat, feed.hold = 10, 10, 10
+	hub := b.hub(t, func(c *waits.Config) { c.Feed, c.Log, c.Look, c.Room = feed, away.Log(), 100*time.Millisecond, 8 })
+	w, written := b.writer("s1"), make(chan struct{})
+	var reading errgroup.Group
+	got := make([][]uint64, readers)
+	for i := range got {
+		reader := follow(t, hub, "s1", waits.Now())
+		reading.Go(func() (err error) {
+			if i%3 == 0 {
+				<-written
+			}
+			got[i], err = read(within(t), reader, cuts*each)
+			return err
+		})
+	}
+	for range cuts {
+		w.some(t, each/2)
+		proxy.Cut()
+		w.some(t, each-each/2) // nobody hears these
+	}
+	close(written)
+	require.NoError(t, reading.Wait())
+	for i := range got {
+		require.Equal(t, w.all, got[i], "reader %d", i)
+	}
+}

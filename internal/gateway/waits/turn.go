@@ -2,6 +2,7 @@ package waits
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -81,9 +82,11 @@ func (t *Turn) take(item Item) bool {
 // Wait reads on to the ending.
 func (t *Turn) Wait(ctx context.Context) (Outcome, error) {
 	for {
-		if _, err := t.Next(ctx); err == io.EOF { //nolint:errorlint // it is never wrapped
+		_, err := t.Next(ctx)
+		if errors.Is(err, io.EOF) {
 			return t.outcome, nil
-		} else if err != nil {
+		}
+		if err != nil {
 			return t.outcome, fmt.Errorf("waiting for request %s: %w", t.request, err)
 		}
 	}
