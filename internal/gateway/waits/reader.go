@@ -56,10 +56,12 @@ func (r *Reader) begin(ctx context.Context, from From) error {
 		r.seen, r.unread = from.after, true
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, readTime)
-	defer cancel()
-	at := r.topic.place
-	last, err := r.topic.hub.cfg.Log.Last(ctx, at.tenant, at.session)
+	at, hub := r.topic.place, r.topic.hub
+	var last uint64
+	err := hub.ask(ctx, func(ctx context.Context) (err error) {
+		last, err = hub.cfg.Log.Last(ctx, at.tenant, at.session)
+		return err
+	})
 	if err != nil {
 		return err
 	}
