@@ -72,6 +72,8 @@ func layers() map[string]Layer {
 		"internal/lifecycle": LayerBase,
 		"internal/config":    LayerBase,
 		"internal/telemetry": LayerBase,
+		"internal/egress":    LayerBase,
+		"internal/argument":  LayerBase,
 
 		"workers/scheduling": LayerSide,
 		"workers/turns":      LayerSide,
@@ -85,6 +87,7 @@ func layers() map[string]Layer {
 		"internal/natskv":   LayerSide,
 		"internal/vault":    LayerSide,
 		"internal/provider": LayerSide,
+		"internal/mcp":      LayerSide,
 		"internal/llm":      LayerSide,
 		"internal/ledger":   LayerSide,
 		"internal/gateway":  LayerSide,

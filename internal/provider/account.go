@@ -10,6 +10,7 @@ import (
 
 	"github.com/feira-dev/feira/events"
 	"github.com/feira-dev/feira/internal/agent"
+	"github.com/feira-dev/feira/internal/egress"
 )
 
 // account is one tenant at one server in one environment for the length of one
@@ -28,9 +29,9 @@ type account struct {
 	lent map[string]string
 	// credential is where the fields are from.
 	credential Credential
-	scrubber   *scrubber
+	scrubber   *egress.Scrubber
 	tokenKey   string
-	lane       *lane
+	lane       *egress.Lane
 	// satOut is the end of the pause that the call has waited for.
 	satOut time.Time
 }
@@ -58,12 +59,12 @@ func (c *Client) open(ctx context.Context, on *server, call agent.Call) (*accoun
 	if err != nil {
 		message := "there is no " + string(call.Environment) + " credential for " + manifest.Name
 		if !errors.Is(err, ErrNoCredential) {
-			c.config.Logger.ErrorContext(ctx, "credential cannot be opened", append(attributes(call), "error", scrubForms(err.Error()))...)
+			c.config.Logger.ErrorContext(ctx, "credential cannot be opened", append(attributes(call), "error", egress.ScrubForms(err.Error()))...)
 			message = "the credential for " + manifest.Name + " cannot be opened"
 		}
 		return nil, &events.ToolFault{Code: events.FaultNoCredential, Message: message}
 	}
-	opened := &account{client: c, server: on, env: call.Environment, base: base, origins: on.origins(call.Environment), credential: credential, scrubber: &scrubber{}}
+	opened := &account{client: c, server: on, env: call.Environment, base: base, origins: on.origins(call.Environment), credential: credential, scrubber: &egress.Scrubber{}}
 	opened.fields = opened.reveal(credential, func(CredentialField) bool { return true })
 	if err := manifest.Credential.check(opened.fields); err != nil {
 		return nil, &events.ToolFault{Code: events.FaultNoCredential, Message: manifest.Name + ": " + err.Error()}
@@ -76,7 +77,7 @@ func (c *Client) open(ctx context.Context, on *server, call agent.Call) (*accoun
 	}
 	if token := manifest.Auth.Token; token != nil {
 		pair, _ := opened.fill(token.Username + ":" + token.Password)
-		opened.scrubber.add(pair)
+		opened.scrubber.Add(pair)
 	}
 	opened.tokenKey = tokenKey(string(call.Tenant)+"|"+manifest.ID+"|"+string(call.Environment), opened.fields)
 	return opened, nil
@@ -92,7 +93,7 @@ func (a *account) reveal(from Credential, wanted func(CredentialField) bool) map
 		if value, ok := from.Reveal(field.Name); ok && value != "" {
 			fields[field.Name] = value
 			if field.Secret {
-				a.scrubber.add(value)
+				a.scrubber.Add(value)
 			}
 		}
 	}
@@ -166,7 +167,7 @@ func (i *injector) authorise(ctx context.Context, request *http.Request) error {
 		return err
 	}
 	i.token = token
-	i.account.scrubber.add(token)
+	i.account.scrubber.Add(token)
 	request.Header.Set("Authorization", "Bearer "+token)
 	return nil
 }

@@ -1,55 +1,18 @@
 package provider
 
 import (
-	"bytes"
 	"encoding/json"
-	"errors"
-	"fmt"
-	"slices"
-	"strconv"
-	"strings"
-
-	"github.com/santhosh-tekuri/jsonschema/v6"
-	"github.com/santhosh-tekuri/jsonschema/v6/kind"
 
 	"github.com/feira-dev/feira/events"
+	"github.com/feira-dev/feira/internal/argument"
 )
 
-const (
-	maxArguments    = events.MaxEventBytes
-	maxNumber       = 32 // bytes of a number's text
-	maxComplaints   = 5
-	maxNameShown    = 64
-	argumentsPrefix = "the arguments do not fit the tool: "
-)
-
-// arguments checks what the model or a caller gave. The fault names the place
-// and what was wanted there, never what was found.
+// arguments checks what the model or a caller gave, and fills in what they
+// left out.
 func (t *tool) arguments(raw json.RawMessage) (map[string]any, *events.ToolFault) {
-	if len(bytes.TrimSpace(raw)) == 0 {
-		raw = json.RawMessage("{}")
-	}
-	if len(raw) > maxArguments {
-		return nil, invalid("they have " + strconv.Itoa(len(raw)) + " bytes, at most " + strconv.Itoa(maxArguments) + " are allowed")
-	}
-	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(raw))
-	if err != nil {
-		return nil, invalid("they are no JSON")
-	}
-	args, ok := document.(map[string]any)
-	if !ok {
-		return nil, invalid("want a JSON object")
-	}
-	// The validator reckons with numbers exactly, and gives up on absurd ones.
-	if where, ok := absurdNumber(args, ""); ok {
-		return nil, invalid(where + ": is a number out of range")
-	}
-	if err := t.schema.Validate(args); err != nil {
-		var fault *jsonschema.ValidationError
-		if !errors.As(err, &fault) {
-			return nil, invalid("they cannot be checked")
-		}
-		return nil, invalid(complaints(fault))
+	args, fault := argument.Check(t.schema, raw)
+	if fault != nil {
+		return nil, fault
 	}
 	for name, value := range t.defaults {
 		if _, given := args[name]; !given {
@@ -57,123 +20,4 @@ func (t *tool) arguments(raw json.RawMessage) (map[string]any, *events.ToolFault
 		}
 	}
 	return args, nil
-}
-
-func invalid(what string) *events.ToolFault {
-	return &events.ToolFault{Code: events.FaultInvalidArguments, Message: argumentsPrefix + what}
-}
-
-func absurdNumber(value any, where string) (string, bool) {
-	switch node := value.(type) {
-	case json.Number:
-		text := node.String()
-		_, exponent, _ := strings.Cut(strings.ToLower(text), "e")
-		return where, len(text) > maxNumber || len(exponent) > 3
-	case map[string]any:
-		for name, child := range node {
-			if at, absurd := absurdNumber(child, where+"/"+shown(name)); absurd {
-				return at, true
-			}
-		}
-	case []any:
-		for i, child := range node {
-			if at, absurd := absurdNumber(child, where+"/"+strconv.Itoa(i)); absurd {
-				return at, true
-			}
-		}
-	}
-	return "", false
-}
-
-func complaints(fault *jsonschema.ValidationError) string {
-	var found []string
-	gather(fault, &found)
-	slices.Sort(found)
-	found = slices.Compact(found)
-	if extra := len(found) - maxComplaints; extra > 0 {
-		found = append(found[:maxComplaints], "and "+strconv.Itoa(extra)+" more")
-	}
-	return strings.Join(found, "; ")
-}
-
-func gather(fault *jsonschema.ValidationError, into *[]string) {
-	if len(fault.Causes) == 0 {
-		*into = append(*into, complaint(fault))
-		return
-	}
-	for _, cause := range fault.Causes {
-		gather(cause, into)
-	}
-}
-
-// complaint words one fault by the schema's side of it alone.
-func complaint(fault *jsonschema.ValidationError) string {
-	path := make([]string, 0, len(fault.InstanceLocation))
-	for _, token := range fault.InstanceLocation {
-		path = append(path, shown(token))
-	}
-	where := "/" + strings.Join(path, "/")
-	switch found := fault.ErrorKind.(type) {
-	case *kind.Required:
-		return fmt.Sprintf("%s: is missing %s", where, strings.Join(found.Missing, ", "))
-	case *kind.AdditionalProperties:
-		unknown := make([]string, 0, len(found.Properties))
-		for _, name := range found.Properties {
-			unknown = append(unknown, shown(name))
-		}
-		slices.Sort(unknown)
-		return fmt.Sprintf("%s: has no place for %s", where, strings.Join(unknown[:min(len(unknown), maxComplaints)], ", "))
-	case *kind.Type:
-		return fmt.Sprintf("%s: want %s, got %s", where, strings.Join(found.Want, " or "), found.Got)
-	case *kind.Enum:
-		return fmt.Sprintf("%s: want one of %s", where, listed(found.Want))
-	case *kind.Const:
-		return fmt.Sprintf("%s: want %s", where, listed([]any{found.Want}))
-	case *kind.Pattern:
-		return fmt.Sprintf("%s: has to match %s", where, found.Want)
-	case *kind.Format:
-		return fmt.Sprintf("%s: is no %s", where, found.Want)
-	default:
-		return where + ": " + bound(fault.ErrorKind)
-	}
-}
-
-func bound(fault jsonschema.ErrorKind) string {
-	switch found := fault.(type) {
-	case *kind.Minimum:
-		return "is less than " + found.Want.RatString()
-	case *kind.ExclusiveMinimum:
-		return "has to be more than " + found.Want.RatString()
-	case *kind.Maximum:
-		return "is more than " + found.Want.RatString()
-	case *kind.ExclusiveMaximum:
-		return "has to be less than " + found.Want.RatString()
-	case *kind.MinLength:
-		return "is shorter than " + strconv.Itoa(found.Want)
-	case *kind.MaxLength:
-		return "is longer than " + strconv.Itoa(found.Want)
-	case *kind.MinItems:
-		return "has less than " + strconv.Itoa(found.Want) + " elements"
-	case *kind.MaxItems:
-		return "has more than " + strconv.Itoa(found.Want) + " elements"
-	case *kind.MinProperties:
-		return "has less than " + strconv.Itoa(found.Want) + " fields"
-	case *kind.MaxProperties:
-		return "has more than " + strconv.Itoa(found.Want) + " fields"
-	default:
-		return "does not fit"
-	}
-}
-
-func listed(values []any) string {
-	texts := make([]string, 0, len(values))
-	for _, value := range values {
-		texts = append(texts, fmt.Sprint(value))
-	}
-	return strings.Join(texts, ", ")
-}
-
-// shown makes a name that the caller chose fit for a message.
-func shown(name string) string {
-	return clip(scrubForms(cleanText(name)), maxNameShown)
 }

@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/feira-dev/feira/events"
+	"github.com/feira-dev/feira/internal/argument"
 )
 
 func TestArgumentsAreRefusedByFieldWithoutBeingEchoed(t *testing.T) {
@@ -33,7 +34,7 @@ func TestArgumentsAreRefusedByFieldWithoutBeingEchoed(t *testing.T) {
 		"two documents": {"asaas", "get_balance", `{} {}`, "they are no JSON"},
 		"absurd number": {"stripe", "create_payment_intent", `{"amount":1e999999999,"currency":"brl"}`, "/amount: is a number out of range"},
 		"long number":   {"stripe", "create_payment_intent", `{"amount":` + strings.Repeat("9", 5000) + `,"currency":"brl"}`, "/amount: is a number out of range"},
-		"too many":      {"asaas", "list_payments", `{"customer":"` + strings.Repeat("x", maxArguments) + `"}`, "bytes, at most"},
+		"too many":      {"asaas", "list_payments", `{"customer":"` + strings.Repeat("x", argument.Max) + `"}`, "bytes, at most"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

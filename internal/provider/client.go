@@ -13,6 +13,7 @@ import (
 
 	"github.com/feira-dev/feira/events"
 	"github.com/feira-dev/feira/internal/agent"
+	"github.com/feira-dev/feira/internal/egress"
 )
 
 // Longest keys: in a header, by Stripe's word, and in a field of an effect, by
@@ -33,10 +34,10 @@ type Client struct {
 	servers map[string]*server
 	order   []string
 	tokens  *tokens
-	lanes   *lanes
+	lanes   *egress.Lanes
 	// renewing lets one call renew a credential for all that need it.
 	renewing singleflight.Group
-	wires    []*wire
+	wires    []*egress.Wire
 }
 
 // New checks and compiles all manifests; it sends nothing.
@@ -52,12 +53,15 @@ func New(config Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	lanes, err := newLanes(config)
+	lanes, err := egress.NewLanes(egress.LaneConfig{
+		Concurrency: config.Concurrency, QueueWait: config.QueueWait,
+		BreakerFailures: config.BreakerFailures, BreakerOpen: config.BreakerOpen, Now: config.Now,
+	})
 	if err != nil {
 		return nil, err
 	}
-	public, operator := publicWire(config.Resolver), operatorWire(config.Resolver)
-	made := &Client{config: config, servers: map[string]*server{}, tokens: tokens, lanes: lanes, wires: []*wire{public, operator}}
+	public, operator := egress.PublicWire(config.Resolver), egress.OperatorWire(config.Resolver)
+	made := &Client{config: config, servers: map[string]*server{}, tokens: tokens, lanes: lanes, wires: []*egress.Wire{public, operator}}
 	var faults []error
 	for _, manifest := range config.Manifests {
 		compiled, err := compileServer(manifest, config.BaseURLs[manifest.ID])
@@ -90,7 +94,7 @@ func New(config Config) (*Client, error) {
 // Close drops idle connections; calls that are going on are not touched.
 func (c *Client) Close() {
 	for _, wire := range c.wires {
-		wire.close()
+		wire.Close()
 	}
 }
 
@@ -145,13 +149,13 @@ func (c *Client) Call(ctx context.Context, call agent.Call) agent.Result {
 	defer cancel()
 	found := c.find(call.Server, call.Tool)
 	if found == nil {
-		return refusal(events.FaultUnknownTool, "there is no tool "+shown(call.Tool)+" at "+shown(call.Server))
+		return refusal(events.FaultUnknownTool, "there is no tool "+egress.Shown(call.Tool)+" at "+egress.Shown(call.Server))
 	}
 	opened, laid, fault := c.prepare(ctx, found, call)
 	if fault != nil {
 		return ofDoubt(call, found.Safety, agent.Result{Status: events.ToolRefused, Fault: fault})
 	}
-	lane, leave := c.lanes.enter(laneKey{tenant: call.Tenant, server: call.Server, env: call.Environment})
+	lane, leave := c.lanes.Enter(egress.LaneKey{Tenant: call.Tenant, Server: call.Server, Environment: call.Environment})
 	defer leave()
 	opened.lane = lane
 	return opened.dispatch(ctx, found, laid, call)
@@ -186,7 +190,7 @@ func (c *Client) setHeaders(into http.Header, manifest Manifest) {
 
 // fitKey fits a key into limit bytes, at least 40; the same key always the same way.
 func fitKey(key string, limit int) string {
-	if len(key) <= limit && !hasControl(key) {
+	if len(key) <= limit && !egress.HasControl(key) {
 		return key
 	}
 	sum := sha256.Sum256([]byte(key))

@@ -8,6 +8,8 @@ import (
 	"net"
 	"net/url"
 	"time"
+
+	"github.com/feira-dev/feira/internal/egress"
 )
 
 // Defaults of [Config].
@@ -126,7 +128,7 @@ func (c Config) Validate() error {
 	if c.Concurrency < 0 || c.QueueWait < 0 || c.BreakerFailures < 0 || c.BreakerOpen < 0 {
 		fault("Concurrency, QueueWait, BreakerFailures or BreakerOpen is negative")
 	}
-	if hasControl(c.UserAgent) {
+	if egress.HasControl(c.UserAgent) {
 		fault("UserAgent holds a control character")
 	}
 	for server, base := range c.BaseURLs {

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/feira-dev/feira/events"
+	"github.com/feira-dev/feira/internal/egress"
 )
 
 // Bounds of the parts of a connection, in bytes.
@@ -71,7 +72,7 @@ func (c *Client) AuthorizeURL(ctx context.Context, params AuthorizeParams) (stri
 }
 
 func (p AuthorizeParams) check(spec *AuthorizeSpec) error {
-	if p.State == "" || len(p.State) > maxState || hasControl(p.State) {
+	if p.State == "" || len(p.State) > maxState || egress.HasControl(p.State) {
 		return fmt.Errorf("%w: state has to be 1 to %d bytes without control characters", ErrInvalidGrant, maxState)
 	}
 	if spec.PKCE && (len(p.Challenge) != challenge || !isUnreserved(p.Challenge)) {
@@ -88,7 +89,7 @@ func (p AuthorizeParams) check(spec *AuthorizeSpec) error {
 func checkRedirect(text string) error {
 	parsed, err := url.Parse(text)
 	switch {
-	case err != nil || len(text) > maxRedirect || hasControl(text) || parsed.Host == "":
+	case err != nil || len(text) > maxRedirect || egress.HasControl(text) || parsed.Host == "":
 		return fmt.Errorf("%w: redirect is no URL of at most %d bytes", ErrInvalidGrant, maxRedirect)
 	case parsed.User != nil || parsed.Fragment != "" || strings.HasSuffix(text, "#"):
 		return fmt.Errorf("%w: redirect may have no user and no fragment", ErrInvalidGrant)
@@ -125,7 +126,7 @@ type ConnectParams struct {
 }
 
 func (p ConnectParams) check(spec *AuthorizeSpec) error {
-	if p.Code == "" || len(p.Code) > maxCode || hasControl(p.Code) {
+	if p.Code == "" || len(p.Code) > maxCode || egress.HasControl(p.Code) {
 		return fmt.Errorf("%w: code has to be 1 to %d bytes without control characters", ErrInvalidGrant, maxCode)
 	}
 	if spec.PKCE && (len(p.Verifier) < minVerifier || len(p.Verifier) > maxVerifier || !isUnreserved(p.Verifier)) {
@@ -205,7 +206,7 @@ func (a *account) redeem(ctx context.Context, spec *AuthorizeSpec, params Connec
 func (c *Client) applicant(ctx context.Context, tenant events.TenantID, server string, env events.Environment) (*account, *AuthorizeSpec, error) {
 	on, ok := c.servers[server]
 	if !ok {
-		return nil, nil, fmt.Errorf("connecting %s: %w", shown(server), ErrUnknownServer)
+		return nil, nil, fmt.Errorf("connecting %s: %w", egress.Shown(server), ErrUnknownServer)
 	}
 	base, ok := on.base(env)
 	spec := on.manifest.Auth.Authorize
@@ -215,7 +216,7 @@ func (c *Client) applicant(ctx context.Context, tenant events.TenantID, server s
 	case spec == nil:
 		return nil, nil, fmt.Errorf("connecting %s: %w", server, ErrNotConnectable)
 	}
-	a := &account{client: c, server: on, env: env, base: base, origins: on.origins(env), fields: map[string]string{}, scrubber: &scrubber{}}
+	a := &account{client: c, server: on, env: env, base: base, origins: on.origins(env), fields: map[string]string{}, scrubber: &egress.Scrubber{}}
 	held, err := c.config.Credentials.Open(ctx, tenant, server, env)
 	switch {
 	case err == nil:

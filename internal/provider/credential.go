@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/feira-dev/feira/events"
+	"github.com/feira-dev/feira/internal/egress"
 )
 
 // Credential tells the fields of a credential to the RoundTripper that needs
@@ -75,7 +76,7 @@ func (s CredentialSpec) check(fields map[string]string) error {
 		if !slices.ContainsFunc(s.Fields, func(field CredentialField) bool { return field.Name == name }) {
 			return fmt.Errorf("%w: there is a field that is none of %s", ErrInvalidCredential, strings.Join(s.names(), ", "))
 		}
-		if hasControl(fields[name]) {
+		if egress.HasControl(fields[name]) {
 			return fmt.Errorf("%w: field %s holds a control character", ErrInvalidCredential, name)
 		}
 	}
@@ -118,8 +119,4 @@ func (s CredentialSpec) required() []string {
 		}
 	}
 	return names
-}
-
-func hasControl(text string) bool {
-	return strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f })
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/cenkalti/backoff/v4"
 
 	"github.com/feira-dev/feira/internal/agent"
+	"github.com/feira-dev/feira/internal/egress"
 )
 
 const maxHeaderShown = 32 // bytes of a provider's header in a log line
@@ -85,10 +86,10 @@ func (a *account) log(ctx context.Context, call agent.Call, got answer, read ver
 		"duration_ms", a.client.config.Now().Sub(began).Milliseconds(),
 	)
 	if left := got.header.Get(a.server.manifest.RateLimit.Remaining); left != "" {
-		fields = append(fields, "rate_remaining", a.scrubber.scrub(clip(cleanText(left), maxHeaderShown)))
+		fields = append(fields, "rate_remaining", a.scrubber.Scrub(egress.Clip(egress.Clean(left), maxHeaderShown)))
 	}
 	if got.err != nil {
-		fields = append(fields, "error", a.scrubber.scrub(got.err.Error()))
+		fields = append(fields, "error", a.scrubber.Scrub(got.err.Error()))
 	}
 	a.client.config.Logger.DebugContext(ctx, "tool call tried", fields...)
 }

@@ -6,10 +6,8 @@ import (
 	"strconv"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
-	"github.com/sony/gobreaker/v2"
 	"github.com/stretchr/testify/require"
 
 	"github.com/feira-dev/feira/events"
@@ -63,7 +61,7 @@ func TestARecoveredServerIsUsedAgain(t *testing.T) {
 	}
 	healthy.Store(true)
 	require.Eventually(t, func() bool { return b.call(t, "create_customer", customerArgs).Status == events.ToolOK }, 5*time.Second, 5*time.Millisecond)
-	busy, idle := b.client.lanes.size()
+	busy, idle := b.client.lanes.Size()
 	require.Zero(t, busy+idle, "a healthy lane is remembered")
 }
 
@@ -177,14 +175,14 @@ func TestCallsOfATenantAreBoundedAndWaitTheirTurn(t *testing.T) {
 
 	begin("rival")
 	<-arrived
-	busy, _ := b.client.lanes.size()
+	busy, _ := b.client.lanes.Size()
 	require.Equal(t, 2, busy)
 	close(free)
 	for range most + 1 {
 		require.Equal(t, events.ToolOK, (<-results).Status)
 	}
 	require.Equal(t, events.ToolOK, b.call(t, "create_customer", customerArgs).Status)
-	busy, idle := b.client.lanes.size()
+	busy, idle := b.client.lanes.Size()
 	require.Zero(t, busy+idle)
 }
 
@@ -228,62 +226,4 @@ func limitedFor(seconds string) http.HandlerFunc {
 		w.Header().Set("Retry-After", seconds)
 		w.WriteHeader(http.StatusTooManyRequests)
 	}
-}
-
-func TestLanesDoNotGrowForEver(t *testing.T) {
-	t.Parallel()
-	config, err := Config{Manifests: []Manifest{}}.withDefaults()
-	require.NoError(t, err)
-	held, err := newLanes(config)
-	require.NoError(t, err)
-	used, leaveUsed := held.enter(laneKey{tenant: "in use"})
-	_, _ = used.breaker.Execute(func() (answer, error) { return answer{}, errTrouble })
-	for i := range 100_000 {
-		passed, leave := held.enter(laneKey{tenant: events.TenantID(strconv.Itoa(i))})
-		if i%2 == 0 {
-			_, _ = passed.breaker.Execute(func() (answer, error) { return answer{}, errTrouble })
-		}
-		leave()
-	}
-	busy, idle := held.size()
-	require.Equal(t, 1, busy)
-	require.Equal(t, maxIdleLanes, idle)
-
-	again, leaveAgain := held.enter(laneKey{tenant: "in use"})
-	require.Same(t, used, again, "a lane in use was given up")
-	leaveUsed()
-	leaveAgain()
-	kept, leave := held.enter(laneKey{tenant: "in use"})
-	require.Same(t, used, kept, "a failure was forgotten")
-	_, _ = kept.breaker.Execute(func() (answer, error) { return answer{}, nil })
-	leave()
-	busy, idle = held.size()
-	require.Zero(t, busy)
-	require.Equal(t, maxIdleLanes-1, idle)
-}
-
-// TestALimitedProbeLetsTheNextOnePass holds a half open breaker to its word: a
-// try that says nothing of the server leaves it as it was.
-func TestALimitedProbeLetsTheNextOnePass(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		made := newLane(Config{Concurrency: 1, BreakerFailures: 1, BreakerOpen: time.Minute})
-		try := func(says error) error {
-			_, err := made.breaker.Execute(func() (answer, error) { return answer{}, says })
-			return err
-		}
-		require.ErrorIs(t, try(errTrouble), errTrouble)
-		require.ErrorIs(t, try(nil), gobreaker.ErrOpenState)
-		require.Equal(t, time.Minute, made.opensIn())
-		<-time.After(time.Minute)
-		require.ErrorIs(t, try(nil), gobreaker.ErrOpenState, "it opens after the minute, not with it")
-		<-time.After(time.Millisecond)
-		for range 3 {
-			require.ErrorIs(t, try(errNoWord), errNoWord)
-		}
-		require.Equal(t, gobreaker.StateHalfOpen, made.breaker.State())
-		require.NoError(t, try(nil))
-		require.Equal(t, gobreaker.StateClosed, made.breaker.State())
-		require.False(t, made.remembers(time.Now()))
-	})
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/feira-dev/feira/events"
 	"github.com/feira-dev/feira/internal/agent"
+	"github.com/feira-dev/feira/internal/egress"
 )
 
 // Lookup implements [agent.Provider]. What it finds is read for equality with
@@ -39,7 +40,7 @@ func (c *Client) Lookup(ctx context.Context, call agent.Call) (agent.Result, boo
 	if fault != nil {
 		return agent.Result{}, false
 	}
-	lane, leave := c.lanes.enter(laneKey{tenant: call.Tenant, server: call.Server, env: call.Environment})
+	lane, leave := c.lanes.Enter(egress.LaneKey{Tenant: call.Tenant, Server: call.Server, Environment: call.Environment})
 	defer leave()
 	opened.lane = lane
 	return opened.search(ctx, found, search, call)

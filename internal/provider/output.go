@@ -9,6 +9,7 @@ import (
 
 	"github.com/feira-dev/feira/events"
 	"github.com/feira-dev/feira/internal/agent"
+	"github.com/feira-dev/feira/internal/egress"
 )
 
 const maxProviderMessage = 500 // bytes of a provider's words in a fault
@@ -34,16 +35,16 @@ func (a *account) output(got answer) (string, *events.ToolFault) {
 }
 
 func (a *account) outputOf(document any) (string, *events.ToolFault) {
-	text, err := encodeJSON(a.scrubber.document(document))
+	text, err := encodeJSON(a.scrubber.Document(document))
 	if err != nil {
 		return "", &events.ToolFault{Code: events.FaultProviderError, Message: a.server.manifest.Name + "'s answer cannot be written down"}
 	}
 	// A number is the one text in JSON that the scrubber has not seen, and a
 	// secret may lie across two texts.
-	output := a.scrubber.scrub(string(text))
+	output := a.scrubber.Scrub(string(text))
 	if limit := a.client.config.MaxOutput; len(output) > limit {
 		note := "\n[cut: the whole answer has " + strconv.Itoa(len(output)) + " bytes]"
-		output = clip(output, max(limit-len(note), 0)) + note
+		output = egress.Clip(output, max(limit-len(note), 0)) + note
 	}
 	return output, nil
 }
@@ -67,7 +68,7 @@ func (a *account) said(body []byte) string {
 	if err != nil {
 		return ""
 	}
-	document = a.scrubber.document(document)
+	document = a.scrubber.Document(document)
 	spec := a.server.manifest.Errors
 	parts := make([]string, 0, 2)
 	for _, pointers := range [][]string{spec.Code, spec.Message} {
@@ -82,8 +83,8 @@ func (a *account) said(body []byte) string {
 		}
 		parts = append(parts, string(text))
 	}
-	said := strings.ReplaceAll(a.scrubber.scrub(strings.Join(parts, ": ")), "\n", " ")
-	return clip(said, maxProviderMessage)
+	said := strings.ReplaceAll(a.scrubber.Scrub(strings.Join(parts, ": ")), "\n", " ")
+	return egress.Clip(said, maxProviderMessage)
 }
 
 func firstText(document any, pointers []string) string {

@@ -12,6 +12,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/feira-dev/feira/internal/agent"
+	"github.com/feira-dev/feira/internal/egress"
 )
 
 // present exchanges the refresh token, which the account has claimed. A claim
@@ -69,7 +70,7 @@ func (a *account) obtainPair(ctx context.Context, made func(context.Context) (*h
 	within, cancel := context.WithTimeout(ctx, tokenTimeout)
 	defer cancel()
 	// One try, on a connection of its own: net/http repeats nothing then.
-	body, err := ask(within, gate{origins: a.origins, next: http.RoundTripper(a.server.wire.fresh)}, made)
+	body, err := ask(within, egress.Gate{Origins: a.origins, Next: http.RoundTripper(a.server.wire.Fresh)}, made)
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +85,7 @@ func (a *account) obtainPair(ctx context.Context, made func(context.Context) (*h
 		return nil, &tokenError{cause: errTokenAnswer}
 	}
 	found, _ := at(document, spec.RefreshToken)
-	if next, isText := found.(string); isText && next != "" && !hasControl(next) {
+	if next, isText := found.(string); isText && next != "" && !egress.HasControl(next) {
 		pair[FieldRefreshToken] = next
 	}
 	return pair, nil

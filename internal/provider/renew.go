@@ -9,6 +9,7 @@ import (
 
 	"github.com/feira-dev/feira/events"
 	"github.com/feira-dev/feira/internal/agent"
+	"github.com/feira-dev/feira/internal/egress"
 )
 
 // Fields of a credential that is renewed.
@@ -73,7 +74,7 @@ func (a *account) due(ctx context.Context) bool {
 		return false
 	}
 	if err := a.borrow(ctx); err != nil {
-		a.client.config.Logger.ErrorContext(ctx, "registration cannot be opened", "server", a.server.manifest.ID, "error", a.scrubber.scrub(err.Error()))
+		a.client.config.Logger.ErrorContext(ctx, "registration cannot be opened", "server", a.server.manifest.ID, "error", a.scrubber.Scrub(err.Error()))
 		return false
 	}
 	for _, layout := range []map[string]string{spec.Form, spec.JSON} {
@@ -127,7 +128,7 @@ func (a *account) end(field string) (time.Time, bool) {
 func (c *Client) Renew(ctx context.Context, tenant events.TenantID, server string, env events.Environment) error {
 	on, ok := c.servers[server]
 	if !ok {
-		return fmt.Errorf("renewing a credential of %s: %w", shown(server), ErrUnknownServer)
+		return fmt.Errorf("renewing a credential of %s: %w", egress.Shown(server), ErrUnknownServer)
 	}
 	err := c.shareRenewal(ctx, on, agent.Call{Tenant: tenant, Server: server, Environment: env})
 	if refusedToken(err) {
@@ -167,14 +168,14 @@ func (c *Client) renewed(ctx context.Context, old *account, call agent.Call) (*a
 		}
 		return opened, fault
 	}
-	c.config.Logger.WarnContext(ctx, "credential cannot be renewed", append(attributes(call), "error", old.scrubber.scrub(err.Error()))...)
+	c.config.Logger.WarnContext(ctx, "credential cannot be renewed", append(attributes(call), "error", old.scrubber.Scrub(err.Error()))...)
 	if old.usable() {
 		return old, nil
 	}
 	if refusedToken(err) {
 		return nil, old.disconnected()
 	}
-	return nil, &events.ToolFault{Code: events.FaultProviderError, Message: old.server.manifest.Name + ": the access token has ended and could not be renewed just now; nothing was sent" + tryAgain(renewClaim)}
+	return nil, &events.ToolFault{Code: events.FaultProviderError, Message: old.server.manifest.Name + ": the access token has ended and could not be renewed just now; nothing was sent" + egress.TryAgain(renewClaim)}
 }
 
 // renew claims the credential, so that no other worker presents its refresh

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/feira-dev/feira/events"
+	"github.com/feira-dev/feira/internal/argument"
+	"github.com/feira-dev/feira/internal/egress"
 )
 
 // request is a call laid out, free of host and credential.
@@ -33,7 +35,7 @@ func (t *tool) request(manifest Manifest, args map[string]any, env events.Enviro
 	made.path = path
 	var err error
 	if made.query, err = encodeQuery(manifest.Body, t.query, within); err != nil {
-		return request{}, invalid(err.Error())
+		return request{}, argument.Invalid(err.Error())
 	}
 	if t.body == nil {
 		return made, nil
@@ -49,7 +51,7 @@ func (t *tool) request(manifest Manifest, args map[string]any, env events.Enviro
 		}
 	}
 	if made.body, made.contentType, err = encodeBody(manifest.Body, body); err != nil {
-		return request{}, invalid(err.Error())
+		return request{}, argument.Invalid(err.Error())
 	}
 	return made, nil
 }
@@ -62,7 +64,7 @@ func (l *lookup) request(manifest Manifest, args map[string]any, env events.Envi
 	}
 	query, err := encodeQuery(manifest.Body, l.query, scope{args: args, values: valuesOf(manifest, env, key)})
 	if err != nil {
-		return request{}, invalid(err.Error())
+		return request{}, argument.Invalid(err.Error())
 	}
 	return request{method: "GET", path: path, query: query}, nil
 }
@@ -92,8 +94,8 @@ func fillPath(path string, args map[string]any) (string, *events.ToolFault) {
 	filled := pathPattern.ReplaceAllStringFunc(path, func(brace string) string {
 		name := brace[1 : len(brace)-1]
 		text, ok := scalar(args[name])
-		if !ok || text == "" || text == "." || text == ".." || strings.ContainsAny(text, `/\%`) || hasControl(text) {
-			fault = invalid("/" + name + ": cannot stand in a path")
+		if !ok || text == "" || text == "." || text == ".." || strings.ContainsAny(text, `/\%`) || egress.HasControl(text) {
+			fault = argument.Invalid("/" + name + ": cannot stand in a path")
 			return ""
 		}
 		return url.PathEscape(text)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/feira-dev/feira/events"
 	"github.com/feira-dev/feira/internal/agent"
+	"github.com/feira-dev/feira/internal/egress"
 )
 
 const maxToolName = 64 // "server__tool", as models take it
@@ -21,7 +22,7 @@ type server struct {
 	byName   map[string]*tool
 	// override replaces the base URL of both environments; empty for none.
 	override string
-	wire     *wire
+	wire     *egress.Wire
 }
 
 func compileServer(manifest Manifest, override string) (*server, error) {

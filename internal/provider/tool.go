@@ -13,6 +13,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/feira-dev/feira/internal/agent"
+	"github.com/feira-dev/feira/internal/argument"
 )
 
 // tool is a [ToolSpec] made ready to be called; it does not change after that.
@@ -100,7 +101,7 @@ func parseLayout(raw json.RawMessage) (any, error) {
 }
 
 func compileParameters(raw json.RawMessage) (*jsonschema.Schema, json.RawMessage, error) {
-	schema, err := compileSchema(raw)
+	schema, err := argument.Compile(raw)
 	if err != nil {
 		return nil, nil, fmt.Errorf("parameters: %w", err)
 	}
@@ -134,26 +135,9 @@ func defaultsOf(schema *jsonschema.Schema, parameters json.RawMessage) (map[stri
 	return defaults, nil
 }
 
-// compileSchema makes a schema of a tool ready, which reaches for nothing
-// outside itself.
-func compileSchema(raw json.RawMessage) (*jsonschema.Schema, error) {
-	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(raw))
-	if err != nil {
-		return nil, err
-	}
-	compiler := jsonschema.NewCompiler()
-	compiler.AssertFormat()
-	compiler.UseLoader(jsonschema.SchemeURLLoader{})
-	const name = "schema.json"
-	if err := compiler.AddResource(name, document); err != nil {
-		return nil, err
-	}
-	return compiler.Compile(name)
-}
-
 // Returned is the compiled schema of the tool's answers.
 func (t ToolSpec) Returned() (*jsonschema.Schema, error) {
-	schema, err := compileSchema(t.Returns)
+	schema, err := argument.Compile(t.Returns)
 	if err != nil {
 		return nil, fmt.Errorf("returns: %w", err)
 	}

@@ -7,8 +7,9 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptrace"
-	"net/url"
 	"sync/atomic"
+
+	"github.com/feira-dev/feira/internal/egress"
 )
 
 // answer is what one try came to.
@@ -51,7 +52,7 @@ func (a *account) try(ctx context.Context, t *tool, laid request, key string) an
 	client := &http.Client{Transport: injector, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	response, err := client.Do(request)
 	if err != nil {
-		return answer{err: withoutURL(err), sent: sent.Load(), token: injector.token}
+		return answer{err: egress.WithoutURL(err), sent: sent.Load(), token: injector.token}
 	}
 	defer func() { _ = response.Body.Close() }()
 	got := a.client.read(response)
@@ -70,9 +71,9 @@ func (a *account) address(laid request) string {
 // transport gives calls that may not be repeated a connection of their own.
 func (a *account) transport(t *tool) http.RoundTripper {
 	if t.Safety.Repeatable() {
-		return gate{origins: a.origins, next: a.server.wire.pooled}
+		return egress.Gate{Origins: a.origins, Next: a.server.wire.Pooled}
 	}
-	return gate{origins: a.origins, next: a.server.wire.fresh}
+	return egress.Gate{Origins: a.origins, Next: a.server.wire.Fresh}
 }
 
 // read takes in no more of a body than may be read.
@@ -81,7 +82,7 @@ func (c *Client) read(response *http.Response) answer {
 	body, err := io.ReadAll(io.LimitReader(response.Body, c.config.MaxResponse+1))
 	switch {
 	case err != nil && got.ok():
-		got.err = withoutURL(err)
+		got.err = egress.WithoutURL(err)
 	case int64(len(body)) > c.config.MaxResponse:
 		got.tooLarge = true
 	default:
@@ -96,12 +97,4 @@ func (a answer) ok() bool { return a.status >= 200 && a.status <= 299 }
 func (a answer) timedOut() bool {
 	var timeout interface{ Timeout() bool }
 	return errors.Is(a.err, context.DeadlineExceeded) || errors.As(a.err, &timeout) && timeout.Timeout()
-}
-
-// withoutURL takes off what net/http says of the URL: it may hold a secret.
-func withoutURL(err error) error {
-	if wrapped, ok := errors.AsType[*url.Error](err); ok {
-		return wrapped.Err
-	}
-	return err
 }

@@ -7,10 +7,9 @@ import (
 	"strconv"
 	"time"
 
-	"code.dny.dev/ssrf"
-
 	"github.com/feira-dev/feira/events"
 	"github.com/feira-dev/feira/internal/agent"
+	"github.com/feira-dev/feira/internal/egress"
 )
 
 // effect is what a try did at the provider, as far as can be told.
@@ -54,7 +53,7 @@ func (a *account) judge(t *tool, got answer, keyed bool) verdict {
 		return a.judgeSuccess(t, got)
 	case got.status == http.StatusTooManyRequests:
 		limited := a.fail(events.FaultProviderLimited, got, "")
-		limited.Fault.Message += tryAgain(after)
+		limited.Fault.Message += egress.TryAgain(after)
 		return verdict{effect: effectNotYet, again: true, after: after, result: limited}
 	case got.status == http.StatusUnauthorized && got.token != "":
 		return verdict{effect: effectNotYet, again: true, stale: true, result: a.fail(events.FaultProviderError, got, "refuses the credential")}
@@ -88,15 +87,15 @@ func inDoubt(status int) bool {
 func (a *account) judgeSilence(got answer, repeatable bool) verdict {
 	name := a.server.manifest.Name
 	var token *tokenError
-	var held *heldError
+	var held *egress.HeldError
 	switch {
 	case errors.As(got.err, &held):
-		return verdict{effect: effectNotYet, held: true, result: failure(held.code, held.Error())}
+		return verdict{effect: effectNotYet, held: true, result: failure(held.Code, held.Error())}
 	case refusedToken(got.err) && errors.As(got.err, &token):
 		return verdict{effect: effectNotYet, result: refusal(events.FaultProviderError, name+" refuses the credential: it gives no token for it ("+strconv.Itoa(token.status)+")")}
-	case errors.Is(got.err, errHost):
+	case errors.Is(got.err, egress.ErrHost):
 		return verdict{effect: effectNotYet, result: refusal(events.FaultProviderError, name+" is not reached at that host: it is none of its manifest's; nothing was sent")}
-	case prohibited(got.err):
+	case egress.Prohibited(got.err):
 		return verdict{effect: effectNotYet, result: refusal(events.FaultProviderError, name+" cannot be reached: its address is not public")}
 	case !got.sent && got.timedOut():
 		return verdict{effect: effectNotYet, again: true, result: failure(events.FaultProviderTimeout, name+" did not take the connection in time; nothing was sent")}
@@ -107,10 +106,6 @@ func (a *account) judgeSilence(got answer, repeatable bool) verdict {
 	default:
 		return verdict{effect: effectDoubt, again: repeatable, result: failure(events.FaultProviderError, name+" broke the connection off before its answer was complete")}
 	}
-}
-
-func prohibited(err error) bool {
-	return errors.Is(err, ssrf.ErrProhibitedIP) || errors.Is(err, ssrf.ErrProhibitedPort) || errors.Is(err, ssrf.ErrProhibitedNetwork)
 }
 
 // judgeSuccess reads a 2xx. What a reading call cannot show has no effect to

@@ -47,7 +47,7 @@ func TestOldAndUntrustedTLSIsRefused(t *testing.T) {
 			if test.trusted {
 				roots := x509.NewCertPool()
 				roots.AddCert(host.Certificate())
-				b.client.servers["open"].wire.pooled.TLSClientConfig.RootCAs = roots
+				b.client.servers["open"].wire.Pooled.TLSClientConfig.RootCAs = roots
 			}
 			result := b.call(t, "read", `{"id":"1"}`)
 			require.Equal(t, test.want, result.Status, "%+v", result.Fault)

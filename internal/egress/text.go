@@ -1,4 +1,4 @@
-package provider
+package egress
 
 import (
 	"strings"
@@ -6,10 +6,10 @@ import (
 	"unicode/utf8"
 )
 
-// cleanText is text as a person would see it: valid UTF-8, without control
+// Clean is text as a person would see it: valid UTF-8, without control
 // characters but newline and tab, without those that reorder what is read or
 // smuggle letters unseen.
-func cleanText(text string) string {
+func Clean(text string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
 		case r == '\n' || r == '\t':
@@ -22,8 +22,8 @@ func cleanText(text string) string {
 	}, strings.ToValidUTF8(text, "\uFFFD"))
 }
 
-// clip cuts text to at most limit bytes at the border of a character.
-func clip(text string, limit int) string {
+// Clip cuts text to at most limit bytes at the border of a character.
+func Clip(text string, limit int) string {
 	if len(text) <= limit {
 		return text
 	}
@@ -36,4 +36,16 @@ func clip(text string, limit int) string {
 		cut--
 	}
 	return text[:cut] + mark
+}
+
+// Shown makes a name that a stranger chose fit for a message.
+func Shown(name string) string {
+	const limit = 64
+	return Clip(ScrubForms(Clean(name)), limit)
+}
+
+// HasControl reports whether a text holds a character that would end a line of
+// a header or rewrite a terminal.
+func HasControl(text string) bool {
+	return strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f })
 }

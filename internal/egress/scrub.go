@@ -1,4 +1,4 @@
-package provider
+package egress
 
 import (
 	"regexp"
@@ -26,16 +26,16 @@ const secretForms = `(?:sk|rk)_(?:live|test)_[A-Za-z0-9_]+` + // Stripe keys
 
 var formPattern = regexp.MustCompile(secretForms)
 
-// scrubForms removes whatever looks like a secret.
-func scrubForms(text string) string { return formPattern.ReplaceAllLiteralString(text, redacted) }
+// ScrubForms removes whatever looks like a secret.
+func ScrubForms(text string) string { return formPattern.ReplaceAllLiteralString(text, redacted) }
 
-// scrubber removes the secrets of one call. It is not safe for concurrent use.
-type scrubber struct {
+// Scrubber removes the secrets of one call. It is not safe for concurrent use.
+type Scrubber struct {
 	values []string
 }
 
-// add remembers a secret, and the ways in which it is written in requests.
-func (s *scrubber) add(secret string) {
+// Add remembers a secret, and the ways in which it is written in requests.
+func (s *Scrubber) Add(secret string) {
 	if len(secret) < minSecret {
 		return
 	}
@@ -48,27 +48,28 @@ func (s *scrubber) add(secret string) {
 	slices.SortFunc(s.values, func(a, b string) int { return len(b) - len(a) })
 }
 
-func (s *scrubber) scrub(text string) string {
+// Scrub removes the secrets that it knows, and whatever looks like one.
+func (s *Scrubber) Scrub(text string) string {
 	for _, value := range s.values {
 		text = strings.ReplaceAll(text, value, redacted)
 	}
-	return scrubForms(text)
+	return ScrubForms(text)
 }
 
-// document scrubs and cleans every text of a JSON document, names included.
-func (s *scrubber) document(value any) any {
+// Document scrubs and cleans every text of a JSON document, names included.
+func (s *Scrubber) Document(value any) any {
 	switch node := value.(type) {
 	case string:
-		return s.scrub(cleanText(node))
+		return s.Scrub(Clean(node))
 	case map[string]any:
 		clean := make(map[string]any, len(node))
 		for name, child := range node {
-			clean[s.scrub(cleanText(name))] = s.document(child)
+			clean[s.Scrub(Clean(name))] = s.Document(child)
 		}
 		return clean
 	case []any:
 		for i, child := range node {
-			node[i] = s.document(child)
+			node[i] = s.Document(child)
 		}
 		return node
 	default:
