@@ -41,6 +41,9 @@ type Tenant struct {
 	Name string `json:"name,omitempty" yaml:"name,omitempty"`
 	// Servers are the providers that sessions of this tenant reach.
 	Servers []string `json:"servers" yaml:"servers"`
+	// MCP are servers of the Model Context Protocol that the tenant has beside the
+	// providers that Feira knows; each is one of Servers.
+	MCP []Attachment `json:"mcp,omitempty" yaml:"mcp,omitempty"`
 	// Environment decides between a provider's live and test hosts. Defaults to test.
 	Environment events.Environment `json:"environment" yaml:"environment"`
 	// Concurrency is how many runs may be going at one time. Defaults to 4.
@@ -102,6 +105,7 @@ func (t Tenant) WithDefaults() Tenant {
 		}
 	}
 	t.Servers = slices.Clone(t.Servers)
+	t.MCP = cloneAttachments(t.MCP)
 	t.Metadata = maps.Clone(t.Metadata)
 	return t
 }
@@ -127,7 +131,7 @@ func (t Tenant) Validate() error {
 	if t.Backlog < 0 || t.Backlog > MaxBacklog {
 		fault("backlog is %d, want 0 to %d", t.Backlog, MaxBacklog)
 	}
-	faults = append(faults, t.validateRate(), t.validateAPIRate(), t.validateRoutes())
+	faults = append(faults, t.validateRate(), t.validateAPIRate(), t.validateRoutes(), t.validateAttachments())
 	if len(t.Servers) == 0 || len(t.Servers) > MaxServers {
 		fault("servers has %d entries, want 1 to %d", len(t.Servers), MaxServers)
 	}
