@@ -1,0 +1,215 @@
+package mcp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/feira-dev/feira/events"
+	"github.com/feira-dev/feira/internal/agent"
+	"github.com/feira-dev/feira/internal/argument"
+	"github.com/feira-dev/feira/internal/egress"
+)
+
+// stuckAfter is how long a call may take to end once its context has.
+const stuckAfter = time.Second
+
+// Call implements [agent.Provider].
+func (c *Client) Call(ctx context.Context, call agent.Call) agent.Result {
+	ctx, cancel := context.WithTimeout(ctx, c.config.Timeout)
+	defer cancel()
+	began := c.config.Now()
+	to, found, args, fault := c.prepare(ctx, call)
+	if fault != nil {
+		safety := agent.SafetyUnsafe
+		if found != nil {
+			safety = found.safety
+		}
+		return ofDoubt(call, safety, agent.Result{Status: events.ToolRefused, Fault: fault})
+	}
+	lane, leave := c.lanes.Enter(to.key)
+	defer leave()
+	result := c.admitted(ctx, lane, errand{call: call, to: to, tool: found, args: args})
+	c.config.Logger.DebugContext(ctx, "tool call tried",
+		"tenant", string(call.Tenant), "session", string(call.Session), "request", string(call.Request), "server", call.Server, "tool", call.Tool,
+		"status", string(result.Status), "duration_ms", c.config.Now().Sub(began).Milliseconds())
+	return result
+}
+
+// prepare holds a call against the walls in front of its dispatch.
+func (c *Client) prepare(ctx context.Context, call agent.Call) (target, *tool, map[string]any, *events.ToolFault) {
+	reach := call.Reach
+	if reach.Tenant.ID != call.Tenant || reach.Environment != call.Environment {
+		return target{}, nil, nil, &events.ToolFault{Code: events.FaultServerNotInSession, Message: "the call is not of the session that it says"}
+	}
+	to, fault := c.target(reach, call.Server)
+	if fault != nil {
+		return to, nil, nil, fault
+	}
+	if to, fault = c.authorised(ctx, to); fault != nil {
+		return to, nil, nil, fault
+	}
+	set, fault := c.lists.get(ctx, to)
+	if fault != nil {
+		return to, nil, nil, fault
+	}
+	found := set.byName[call.Tool]
+	if found == nil {
+		return to, nil, nil, &events.ToolFault{
+			Code:    events.FaultUnknownTool,
+			Message: "there is no tool " + egress.Shown(call.Tool) + " at " + call.Server + "; there are " + set.named(),
+		}
+	}
+	args, fault := argument.Check(found.schema, call.Arguments)
+	return to, found, args, fault
+}
+
+// errand is a call that has passed the walls.
+type errand struct {
+	call agent.Call
+	to   target
+	tool *tool
+	args map[string]any
+}
+
+// admitted makes a call when its lane lets it pass, and says why not otherwise.
+func (c *Client) admitted(ctx context.Context, lane *egress.Lane, e errand) agent.Result {
+	name := e.to.key.Server
+	if left := lane.PausedUntil().Sub(c.config.Now()); left > 0 {
+		return e.held(egress.Pausing(name, left))
+	}
+	var result agent.Result
+	err := lane.Admit(ctx, name, func() error {
+		var got reply
+		result, got = c.send(ctx, e)
+		if wait := got.pause(c.config.Now()); wait > 0 {
+			lane.Pause(c.config.Now().Add(wait))
+		}
+		return got.saysOf(ctx)
+	})
+	if held, ok := errors.AsType[*egress.HeldError](err); ok {
+		return e.held(held)
+	}
+	if err != nil {
+		return e.settled(failure(events.FaultProviderTimeout, name+" had no time for the call; nothing was sent"))
+	}
+	return result
+}
+
+func (e errand) held(held *egress.HeldError) agent.Result {
+	return e.settled(failure(held.Code, held.Error()))
+}
+
+func (e errand) settled(result agent.Result) agent.Result {
+	return ofDoubt(e.call, e.tool.safety, result)
+}
+
+// reply is what a call came to, before it is read.
+type reply struct {
+	result *sdk.CallToolResult
+	err    error
+	wire   outcome
+	// unopened is set when there was no session to send the call in.
+	unopened bool
+}
+
+// send makes a call in a session: in a second one where the first is one that
+// the server does not know any more, or that was broken before the call left.
+func (c *Client) send(ctx context.Context, e errand) (agent.Result, reply) {
+	for attempt := 1; ; attempt++ {
+		open, release, err := c.pool.acquire(ctx, e.to)
+		if err != nil {
+			got := reply{err: err, unopened: true}
+			if opening, ok := errors.AsType[*openError](err); ok {
+				got.wire = opening.wire
+			}
+			return e.settled(c.unopened(ctx, e.to, err)), got
+		}
+		got := c.try(ctx, open, e)
+		lost := got.wire.status == http.StatusNotFound && open.speaker.ID() != ""
+		early := errors.Is(got.err, sdk.ErrConnectionClosed) && !got.wire.sent && e.to.endpoint.URL != ""
+		if lost || early {
+			c.pool.retire(open)
+		}
+		release()
+		if !lost && !early || attempt > 1 {
+			result := c.judge(e, got)
+			result.Attempts = attempt
+			return result, got
+		}
+	}
+}
+
+// try sends a call once.
+func (c *Client) try(ctx context.Context, open *session, e errand) reply {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	watched := &trial{abort: cancel}
+	result, err := guarded(withTrial(ctx, watched), c, open, func(ctx context.Context) (*sdk.CallToolResult, error) {
+		return open.speaker.CallTool(ctx, &sdk.CallToolParams{Name: e.tool.name, Arguments: e.args})
+	})
+	got := reply{result: result, err: err, wire: watched.outcome()}
+	if e.to.endpoint.URL == "" {
+		got.wire.sent = true // nobody can tell what a pipe has taken in
+	}
+	return got
+}
+
+// guarded does something in a session, and gives the session up when that does
+// not end with its context: the SDK writes to a pipe for as long as it takes.
+func guarded[T any](ctx context.Context, c *Client, open *session, do func(context.Context) (*T, error)) (*T, error) {
+	type answer struct {
+		value *T
+		err   error
+	}
+	done := make(chan answer, 1)
+	c.calls.Go(func() {
+		var got answer
+		defer func() {
+			if cause := recover(); cause != nil {
+				got = answer{err: fmt.Errorf("%w: %T", errBroke, cause)}
+			}
+			done <- got
+		}()
+		got.value, got.err = do(ctx)
+		if got.value == nil && got.err == nil {
+			got.err = errBroke
+		}
+	})
+	select {
+	case got := <-done:
+		return got.value, got.err
+	case <-ctx.Done():
+	}
+	timer := time.NewTimer(stuckAfter)
+	defer timer.Stop()
+	select {
+	case got := <-done:
+		return got.value, got.err
+	case <-timer.C:
+		c.pool.retire(open)
+		open.end()
+		return nil, ctx.Err()
+	}
+}
+
+// pause is how long the server asks to be left alone.
+func (r reply) pause(now time.Time) time.Duration {
+	if r.wire.status != http.StatusTooManyRequests {
+		return 0
+	}
+	text := strings.TrimSpace(r.wire.header.Get("Retry-After"))
+	if seconds, err := strconv.ParseInt(text, 10, 32); err == nil {
+		return min(time.Duration(max(seconds, 0))*time.Second, egress.MaxPause)
+	}
+	if at, err := http.ParseTime(text); err == nil {
+		return min(max(at.Sub(now), 0), egress.MaxPause)
+	}
+	return 0
+}
