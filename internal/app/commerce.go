@@ -14,7 +14,7 @@ import (
 // offer makes what agents and callers reach: the tools of the servers, and the
 // meta-tools over them.
 func (k *kit) offer(ctx context.Context) (*commerce.Market, error) {
-	providers, err := k.providers(ctx)
+	market, err := k.market(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -27,7 +27,7 @@ func (k *kit) offer(ctx context.Context) (*commerce.Market, error) {
 		return nil, err
 	}
 	return commerce.New(commerce.Config{
-		Catalogue: providers, Provider: accountable{providers}, Directory: newFairground(manifests),
+		Catalogue: market, Provider: market, Directory: newFairground(manifests),
 		Connections: connections{vault: keys, log: k.log}, Now: k.now,
 	})
 }

@@ -54,8 +54,8 @@ func (o *Operator) ApplyTenants(ctx context.Context, tenants []tenant.Tenant) er
 	return nil
 }
 
-// checkServers holds the tenants' servers against the manifests, so that a
-// misspelt one is found now and not by the first tool call.
+// checkServers holds the tenants' servers against the manifests and their own
+// attachments, so that a misspelt one is found now and not by the first tool call.
 func checkServers(tenants []tenant.Tenant) error {
 	manifests, err := provider.Embedded()
 	if err != nil {
@@ -73,8 +73,13 @@ func checkServers(tenants []tenant.Tenant) error {
 		if err := commerce.CheckRoutes(customer); err != nil {
 			faults = append(faults, fmt.Errorf("tenant %q: %w", customer.ID, err))
 		}
+		for i, attached := range customer.MCP {
+			if slices.Contains(known, attached.ID) {
+				faults = append(faults, fmt.Errorf("tenant %q: mcp[%d].id: %q is a provider that Feira knows by itself", customer.ID, i, attached.ID))
+			}
+		}
 		for i, server := range customer.Servers {
-			if !slices.Contains(known, server) {
+			if _, attached := customer.Attachment(server); !attached && !slices.Contains(known, server) {
 				faults = append(faults, fmt.Errorf("tenant %q: servers[%d]: there is no provider %q; there are %v", customer.ID, i, server, known))
 			}
 		}
@@ -131,15 +136,15 @@ func (o *Operator) SetCredential(ctx context.Context, id tenant.ID, server, text
 	if !slices.Contains(customer.Servers, server) {
 		return nil, fmt.Errorf("tenant %s has no server %q; it has %v", id, server, customer.Servers)
 	}
-	manifest, err := manifestOf(server)
+	spec, err := credentialSpec(customer, server)
 	if err != nil {
 		return nil, err
 	}
-	fields, err := manifest.Credential.Parse(text)
+	fields, err := spec.Parse(text)
 	if err != nil {
 		return nil, err
 	}
-	if err := manifest.Credential.CheckEnvironment(fields, customer.Environment); err != nil {
+	if err := spec.CheckEnvironment(fields, customer.Environment); err != nil {
 		return nil, err
 	}
 	return o.putCredential(ctx, customer, server, fields)

@@ -43,18 +43,27 @@ func (k *kit) rewrapper(ctx context.Context) (*vault.Rewrapper, error) {
 	return vault.NewRewrapper(vault.RewrapperConfig{Vault: keys, Logger: k.log})
 }
 
-// accountable tells the vault, by way of the context, for which call a
-// credential is opened: the client of the providers asks for it by tenant,
-// server and environment alone.
-type accountable struct{ agent.Provider }
+// accountable tells the vault, by way of the context, for what a credential is
+// opened: the clients ask for it by tenant, server and environment alone.
+type accountable struct{ stall }
 
 func (a accountable) Call(ctx context.Context, call agent.Call) agent.Result {
-	return a.Provider.Call(withPurpose(ctx, "tool call", call), call)
+	return a.stall.Call(withPurpose(ctx, "tool call", call), call)
 }
 
 func (a accountable) Lookup(ctx context.Context, call agent.Call) (agent.Result, bool) {
-	return a.Provider.Lookup(withPurpose(ctx, "look-up of a call in doubt", call), call)
+	return a.stall.Lookup(withPurpose(ctx, "look-up of a call in doubt", call), call)
 }
+
+func (a accountable) Tools(ctx context.Context, reach agent.Reach) []agent.Tool {
+	return a.stall.Tools(withPurpose(ctx, listing, agent.Call{Session: reach.Session}), reach)
+}
+
+func (a accountable) Safety(ctx context.Context, reach agent.Reach, server, tool string) (agent.Safety, bool) {
+	return a.stall.Safety(withPurpose(ctx, listing, agent.Call{Session: reach.Session}), reach, server, tool)
+}
+
+const listing = "list of tools"
 
 type purposeKey struct{}
 

@@ -236,17 +236,27 @@ func TestThePurposeOfACallReachesTheVault(t *testing.T) {
 	_, found := accountable{spy}.Lookup(t.Context(), call)
 	require.True(t, found)
 	require.Equal(t, "look-up of a call in doubt", spy.saw.Why)
+	require.Empty(t, accountable{spy}.Tools(t.Context(), agent.Reach{Session: "s2"}))
+	require.Equal(t, vault.Purpose{Why: "list of tools", Session: "s2"}, spy.saw)
 	require.Equal(t, vault.Purpose{Why: "unknown"}, purposeOf(t.Context()))
 	b := setupVault(t)
 	_, err := credentials{vault: b.vault(t)}.Open(t.Context(), "acme", "stripe", "test")
 	require.ErrorIs(t, err, provider.ErrNoCredential)
 }
 
-type spyProvider struct{ saw vault.Purpose }
+type spyProvider struct {
+	stall
+	saw vault.Purpose
+}
 
 func (s *spyProvider) Call(ctx context.Context, _ agent.Call) agent.Result {
 	s.saw = purposeOf(ctx)
 	return agent.Result{}
+}
+
+func (s *spyProvider) Tools(ctx context.Context, _ agent.Reach) []agent.Tool {
+	s.saw = purposeOf(ctx)
+	return nil
 }
 
 func (s *spyProvider) Lookup(ctx context.Context, _ agent.Call) (agent.Result, bool) {

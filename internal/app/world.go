@@ -122,6 +122,9 @@ func (w *world) openAccounts(ctx context.Context, o *Operator, tenants []tenant.
 			has[entry.Server] = true
 		}
 		for _, server := range customer.Servers {
+			if _, attached := customer.Attachment(server); attached {
+				continue // it is where its tenant says
+			}
 			fields, err := w.sandbox.Open(server, sandbox.Account{Tenant: string(customer.ID)})
 			if err != nil {
 				return fmt.Errorf("opening an account of %s at %s: %w", customer.ID, server, err)

@@ -36,6 +36,7 @@ type Config struct {
 	Worker    Worker    `embed:"" prefix:"worker-" group:"Worker"`
 	Model     Model     `embed:"" prefix:"model-" group:"Model"`
 	Provider  Provider  `embed:"" prefix:"provider-" group:"Providers"`
+	MCP       MCP       `embed:"" prefix:"mcp-" group:"Providers"`
 	Vault     Vault     `embed:"" prefix:"vault-" group:"Vault"`
 	Ledger    Ledger    `embed:"" prefix:"ledger-" group:"Ledger"`
 	Upkeep    Upkeep    `embed:"" prefix:"upkeep-" group:"Upkeep"`
@@ -75,6 +76,7 @@ func (c Config) Validate() error {
 	faults.section("worker", c.Worker.faults())
 	faults.section("model", c.Model.faults())
 	faults.section("provider", c.Provider.faults())
+	faults.section("mcp", c.MCP.faults())
 	faults.section("vault", c.Vault.faults())
 	faults.section("upkeep", c.Upkeep.faults())
 	faults.section("telemetry", c.Telemetry.faults())

@@ -96,6 +96,8 @@ func TestEnvironmentReachesEverySetting(t *testing.T) {
 		"FEIRA_LOG_FORMAT":          "text",
 		"FEIRA_MODEL_DELTAS":        "off",
 		"OPENAI_BASE_URL":           "http://127.0.0.1:4/v1",
+		"FEIRA_MCP_PRIVATE_ORIGINS": "http://127.0.0.1:5,http://127.0.0.1:6",
+		"FEIRA_MCP_COMMANDS":        "/usr/bin/node /opt/a,b.js;/opt/crm",
 	}
 	settings(reflect.ValueOf(config.Config{}), func(field reflect.StructField, _ reflect.Value) {
 		variable, _, _ := strings.Cut(field.Tag.Get("env"), ",")
@@ -111,6 +113,8 @@ func TestEnvironmentReachesEverySetting(t *testing.T) {
 	require.Equal(t, "secret", parsed.Model.Key.Reveal())
 	require.Equal(t, 7*time.Second, parsed.Worker.SoftStop)
 	require.Equal(t, "http://127.0.0.1:2", parsed.Provider.URLs["asaas"])
+	require.Equal(t, []string{"http://127.0.0.1:5", "http://127.0.0.1:6"}, parsed.MCP.PrivateOrigins)
+	require.Equal(t, []string{"/usr/bin/node /opt/a,b.js", "/opt/crm"}, parsed.MCP.Commands)
 }
 
 // Test mode is off unless somebody asks for it, by either name; ours counts
@@ -186,6 +190,10 @@ func TestValidateNamesEveryFault(t *testing.T) {
 		"model.max_elapsed: is less than the timeout of one try": func(c *config.Config) { c.Model.MaxElapsed = 2 * time.Second },
 		`model.deltas: is "maybe", want on or off`:               func(c *config.Config) { c.Model.Deltas = "maybe" },
 		`provider.urls["stripe"]: is not a URL`:                  func(c *config.Config) { c.Provider.URLs = map[string]string{"stripe": "http://canary:x"} },
+		"mcp.private_origins[0]: has another scheme":             func(c *config.Config) { c.MCP.PrivateOrigins = []string{"ftp://a"} },
+		"mcp.private_origins[0]: holds a user or a password":     func(c *config.Config) { c.MCP.PrivateOrigins = []string{"http://me:canary@a"} },
+		"mcp.private_origins[1]: has something after the host":   func(c *config.Config) { c.MCP.PrivateOrigins = []string{"http://a/", "http://a/mcp"} },
+		"mcp.commands[1]: does not begin with the whole path":    func(c *config.Config) { c.MCP.Commands = []string{" /usr/bin/crm x", "npx"} },
 		`provider.urls[""]: names no server`:                     func(c *config.Config) { c.Provider.URLs = map[string]string{"": "http://a"} },
 		"vault.kek: has another scheme than file, hcvault":       func(c *config.Config) { c.Vault.KEK = "vault://canary" },
 		"vault.kek: holds a user or a password":                  func(c *config.Config) { c.Vault.KEK = "hcvault://me:canary@a/transit/keys/k" },

@@ -139,6 +139,9 @@ func (l *lists) ask(ctx context.Context, to target) (*toolset, *events.ToolFault
 	defer l.mu.Unlock()
 	known, now := l.known(to), l.config.Now()
 	if fault != nil {
+		if fault.Code == events.FaultNoCredential {
+			return nil, fault // the vault is asked again: it may have one at any time
+		}
 		known.fault, known.failed = fault, now
 		return known.lasting(now)
 	}
