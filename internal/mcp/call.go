@@ -133,9 +133,11 @@ func (c *Client) send(ctx context.Context, e errand) (agent.Result, reply) {
 		}
 		got := c.try(ctx, open, e)
 		lost := got.wire.status == http.StatusNotFound && open.speaker.ID() != ""
-		early := errors.Is(got.err, sdk.ErrConnectionClosed) && !got.wire.sent && e.to.endpoint.URL != ""
-		if lost || early {
-			c.pool.retire(open)
+		broken := errors.Is(got.err, sdk.ErrConnectionClosed) || open.ended() ||
+			got.err != nil && protocolError(got) == nil && e.to.endpoint.URL == "" && ctx.Err() == nil
+		early := broken && !got.wire.sent
+		if lost || broken {
+			c.pool.retire(open) // lest the next call meets it before its end is noticed
 		}
 		release()
 		if !lost && !early || attempt > 1 {

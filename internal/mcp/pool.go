@@ -69,7 +69,7 @@ func (p *pool) take(to target) *session {
 	if found == nil {
 		return nil
 	}
-	if !found.to.same(to) || p.config.now().Sub(found.opened) > maxAge {
+	if found.ended() || !found.to.same(to) || p.config.now().Sub(found.opened) > maxAge {
 		p.detach(found)
 		return nil
 	}
@@ -207,6 +207,7 @@ func (p *pool) admit(to target, made *session, err error) error {
 	p.open[to.key] = made
 	p.work.Go(func() {
 		_ = made.speaker.Wait()
+		close(made.over)
 		p.retire(made)
 	})
 	p.config.changed(to.key)

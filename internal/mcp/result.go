@@ -20,6 +20,7 @@ const maxSaid = 500 // bytes of a server's words in a fault
 func (c *Client) outputOf(to target, result *sdk.CallToolResult) string {
 	scrubber := to.scrubber()
 	text := scrubber.Scrub(egress.Clean(textOf(scrubber, result)))
+	orDefault(&text, "[no content]")
 	if limit := c.config.MaxOutput; len(text) > limit {
 		note := "\n[cut: the whole answer has " + strconv.Itoa(len(text)) + " bytes]"
 		text = egress.Clip(text, max(limit-len(note), 0)) + note

@@ -27,6 +27,8 @@ type session struct {
 	wire *wired
 	// end ends all requests of the session, or kills its command.
 	end context.CancelFunc
+	// over is closed with the connection, by whoever of the two.
+	over chan struct{}
 
 	// Under the mutex of the pool:
 	users  int
@@ -66,7 +68,7 @@ func (c *Client) dial(ctx context.Context, to target, changed func()) (*session,
 		end()
 		return nil, &openError{err: err}
 	}
-	made := &session{to: to, opened: c.config.Now(), wire: &wired{Transport: transport}, end: end}
+	made := &session{to: to, opened: c.config.Now(), wire: &wired{Transport: transport}, end: end, over: make(chan struct{})}
 	client := sdk.NewClient(&sdk.Implementation{Name: "feira", Version: c.config.Version}, &sdk.ClientOptions{
 		// A server is offered nothing: it is a stranger.
 		Capabilities:           &sdk.ClientCapabilities{},
@@ -116,6 +118,16 @@ func (c *Client) transport(life context.Context, to target, opening *trial) (sdk
 		// The carrier looks at the size of an answer first, which it can tell.
 		MaxEventSize: 2 * c.config.MaxResponse,
 	}, nil
+}
+
+// ended reports whether the connection is no more.
+func (s *session) ended() bool {
+	select {
+	case <-s.over:
+		return true
+	default:
+		return false
+	}
 }
 
 // shut ends a session politely and then for sure.

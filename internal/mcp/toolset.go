@@ -108,7 +108,7 @@ func assemble(to target, offered []*sdk.Tool) (*toolset, []string) {
 			err = fmt.Errorf("the list has over %d bytes", maxListBytes)
 		}
 		if err != nil {
-			leftOut = append(leftOut, egress.Shown(from.Name)+": "+err.Error())
+			leftOut = append(leftOut, strings.ReplaceAll(egress.Shown(from.Name), "\n", " ")+": "+err.Error())
 			continue
 		}
 		size += len(shown.Description) + len(shown.Parameters)

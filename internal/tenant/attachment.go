@@ -121,7 +121,7 @@ func (t Tenant) validateAttachments() error {
 		if err := attached.Test.validate(); err != nil {
 			fault("mcp[%d].test%w", i, err)
 		}
-		if attached.Header != "" && !(headerName.MatchString(attached.Header) && mayCarry(attached.Header)) {
+		if attached.Header != "" && !mayCarry(attached.Header) {
 			fault("mcp[%d].header is none that may carry a credential", i)
 		}
 		if attached.Variable != "" && !variableName.MatchString(attached.Variable) {
@@ -131,10 +131,11 @@ func (t Tenant) validateAttachments() error {
 	return errors.Join(faults...)
 }
 
-// mayCarry excludes the headers by which HTTP and MCP themselves are spoken.
+// mayCarry reports whether a header may carry a credential: not one by which
+// HTTP and MCP themselves are spoken.
 func mayCarry(header string) bool {
 	header = strings.ToLower(header)
-	return !strings.HasPrefix(header, "mcp-") && !strings.HasPrefix(header, "content-") && !strings.HasPrefix(header, "proxy-") &&
+	return headerName.MatchString(header) && !strings.HasPrefix(header, "mcp-") && !strings.HasPrefix(header, "content-") && !strings.HasPrefix(header, "proxy-") &&
 		!slices.Contains([]string{
 			"host", "accept", "accept-encoding", "connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "last-event-id", "expect",
 		}, header)
