@@ -25,57 +25,71 @@ func (c *Client) Call(ctx context.Context, call agent.Call) agent.Result {
 	ctx, cancel := context.WithTimeout(ctx, c.config.Timeout)
 	defer cancel()
 	began := c.config.Now()
-	to, found, args, fault := c.prepare(ctx, call)
-	if fault != nil {
-		safety := agent.SafetyUnsafe
-		if found != nil {
-			safety = found.safety
-		}
-		return ofDoubt(call, safety, agent.Result{Status: events.ToolRefused, Fault: fault})
+	if !c.enter() {
+		return refusal(errClosed.Error())
 	}
+	defer c.users.Done()
+	e, failed := c.prepare(ctx, call)
+	if failed != nil {
+		return e.settled(*failed)
+	}
+	to := e.to
 	lane, leave := c.lanes.Enter(to.key)
 	defer leave()
-	result := c.admitted(ctx, lane, errand{call: call, to: to, tool: found, args: args})
+	result := c.admitted(ctx, lane, e)
 	c.config.Logger.DebugContext(ctx, "tool call tried",
 		"tenant", string(call.Tenant), "session", string(call.Session), "request", string(call.Request), "server", call.Server, "tool", call.Tool,
 		"status", string(result.Status), "duration_ms", c.config.Now().Sub(began).Milliseconds())
 	return result
 }
 
-// prepare holds a call against the walls in front of its dispatch.
-func (c *Client) prepare(ctx context.Context, call agent.Call) (target, *tool, map[string]any, *events.ToolFault) {
-	reach := call.Reach
-	if reach.Tenant.ID != call.Tenant || reach.Environment != call.Environment {
-		return target{}, nil, nil, &events.ToolFault{Code: events.FaultServerNotInSession, Message: "the call is not of the session that it says"}
-	}
-	to, fault := c.target(reach, call.Server)
-	if fault != nil {
-		return to, nil, nil, fault
-	}
-	if to, fault = c.authorised(ctx, to); fault != nil {
-		return to, nil, nil, fault
-	}
-	set, fault := c.lists.get(ctx, to)
-	if fault != nil {
-		return to, nil, nil, fault
-	}
-	found := set.byName[call.Tool]
-	if found == nil {
-		return to, nil, nil, &events.ToolFault{
-			Code:    events.FaultUnknownTool,
-			Message: "there is no tool " + egress.Shown(call.Tool) + " at " + call.Server + "; there are " + set.named(),
-		}
-	}
-	args, fault := argument.Check(found.schema, call.Arguments)
-	return to, found, args, fault
-}
-
 // errand is a call that has passed the walls.
 type errand struct {
 	call agent.Call
 	to   target
-	tool *tool
+	tool *tool // nil before it is found
 	args map[string]any
+}
+
+// safety is the tool's; that of one which is not known is the worst.
+func (e errand) safety() agent.Safety {
+	if e.tool == nil {
+		return agent.SafetyUnsafe
+	}
+	return e.tool.safety
+}
+
+// prepare holds a call against the walls in front of its dispatch.
+func (c *Client) prepare(ctx context.Context, call agent.Call) (errand, *agent.Result) {
+	e := errand{call: call}
+	refused := func(fault *events.ToolFault) (errand, *agent.Result) {
+		return e, &agent.Result{Status: events.ToolRefused, Fault: fault}
+	}
+	reach := call.Reach
+	if reach.Tenant.ID != call.Tenant || reach.Environment != call.Environment {
+		return refused(&events.ToolFault{Code: events.FaultServerNotInSession, Message: "the call is not of the session that it says"})
+	}
+	to, fault := c.target(reach, call.Server)
+	if fault != nil {
+		return refused(fault)
+	}
+	if e.to, fault = c.authorised(ctx, to); fault != nil {
+		return refused(fault)
+	}
+	set, failed := c.lists.get(ctx, e.to)
+	if failed != nil {
+		return e, failed
+	}
+	if e.tool = set.byName[call.Tool]; e.tool == nil {
+		return refused(&events.ToolFault{
+			Code:    events.FaultUnknownTool,
+			Message: "there is no tool " + egress.Shown(call.Tool) + " at " + call.Server + "; there are " + set.named(),
+		})
+	}
+	if e.args, fault = argument.Check(e.tool.schema, call.Arguments); fault != nil {
+		return refused(fault)
+	}
+	return e, nil
 }
 
 // admitted makes a call when its lane lets it pass, and says why not otherwise.
@@ -107,7 +121,7 @@ func (e errand) held(held *egress.HeldError) agent.Result {
 }
 
 func (e errand) settled(result agent.Result) agent.Result {
-	return ofDoubt(e.call, e.tool.safety, result)
+	return ofDoubt(e.call, e.safety(), result)
 }
 
 // reply is what a call came to, before it is read.

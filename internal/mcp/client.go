@@ -24,6 +24,10 @@ type Client struct {
 	pool             *pool
 	lists            *lists
 	calls            sync.WaitGroup // goroutines of calls that nobody waits for any more
+
+	mu     sync.Mutex
+	closed bool
+	users  sync.WaitGroup // of the client; none comes once it is closed
 }
 
 // New makes a client; it opens nothing.
@@ -60,19 +64,40 @@ func New(config Config) (*Client, error) {
 	return made, nil
 }
 
-// Close ends all sessions and waits until nothing of them is left.
+// Close ends all sessions and waits until nothing of them is left. Calls that
+// are going on end with them.
 func (c *Client) Close() {
+	c.mu.Lock()
+	c.closed = true
+	c.mu.Unlock()
 	c.pool.close()
+	c.users.Wait()
 	c.lists.wait()
 	c.calls.Wait()
+	c.pool.wait()
 	c.public.Close()
 	c.operator.Close()
+}
+
+// enter counts a user in; false when the client is closed.
+func (c *Client) enter() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return false
+	}
+	c.users.Add(1)
+	return true
 }
 
 // Tools implements [agent.Catalogue]: in the order of the session's servers,
 // then of their lists. Servers that are not attached add nothing, and one that
 // cannot tell its tools delays no other.
 func (c *Client) Tools(ctx context.Context, reach agent.Reach) []agent.Tool {
+	if !c.enter() {
+		return nil
+	}
+	defer c.users.Done()
 	listed := make([][]agent.Tool, len(reach.Servers))
 	var group errgroup.Group
 	for i, server := range reach.Servers {
@@ -81,7 +106,7 @@ func (c *Client) Tools(ctx context.Context, reach agent.Reach) []agent.Tool {
 			continue
 		}
 		group.Go(func() error {
-			if set, fault := c.lists.get(ctx, to); fault == nil {
+			if set, failed := c.lists.get(ctx, to); failed == nil {
 				listed[i] = set.shown
 			}
 			return nil
@@ -100,10 +125,11 @@ func (c *Client) Tools(ctx context.Context, reach agent.Reach) []agent.Tool {
 // call in doubt that it was never sent. Call refuses what is not there.
 func (c *Client) Safety(ctx context.Context, reach agent.Reach, server, tool string) (agent.Safety, bool) {
 	to, fault := c.target(reach, server)
-	if fault != nil {
+	if fault != nil || !c.enter() {
 		return "", false
 	}
-	if set, fault := c.lists.get(ctx, to); fault == nil {
+	defer c.users.Done()
+	if set, failed := c.lists.get(ctx, to); failed == nil {
 		if found := set.byName[tool]; found != nil {
 			return found.safety, true
 		}

@@ -34,5 +34,6 @@
 // Rough edges: numbers of structured results pass through float64, as the SDK
 // reads them, unless the server sends the same as text; a stream for
 // notifications that ends is not opened again before the session is, so that a
-// changed list is then seen after the list's time to live.
+// changed list is then seen after the list's time to live; servers that speak
+// only the HTTP with events of 2024-11-05 are not reached.
 package mcp

@@ -14,6 +14,8 @@ var (
 	errPlain = errors.New("the operator does not allow the endpoint without encryption")
 	// errTooLarge occurs when an answer is longer than may be read.
 	errTooLarge = errors.New("the answer is too long")
+	// errEnded occurs when a session ends as soon as it is opened.
+	errEnded = errors.New("the session ended as soon as it was opened")
 	// errClosed occurs when the client was closed.
 	errClosed = errors.New("the client is closed")
 	// errBroke occurs when the code of the SDK broke down.

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/feira-dev/feira/events"
+	"github.com/feira-dev/feira/internal/agent"
 	"github.com/feira-dev/feira/internal/egress"
 )
 
@@ -22,8 +23,8 @@ const (
 	listKeep = time.Hour
 )
 
-// fetchFunc asks a server for its tools.
-type fetchFunc func(ctx context.Context, to target) (*toolset, *events.ToolFault)
+// fetchFunc asks a server for its tools, or says what a call comes to without.
+type fetchFunc func(ctx context.Context, to target) (*toolset, *agent.Result)
 
 // lists remembers the tools of servers. It is safe for concurrent use.
 type lists struct {
@@ -41,7 +42,7 @@ type list struct {
 	set     *toolset // nil when it was never had
 	fetched time.Time
 	stale   bool
-	fault   *events.ToolFault // of the last time that it was asked for
+	failure *agent.Result // of the last time that it was asked for
 	failed  time.Time
 	place   fingerprint
 	// changes counts what the server said of changes, so that a list that was
@@ -64,7 +65,7 @@ func (l *lists) changed(key egress.LaneKey) {
 	if known, ok := l.held.Peek(key); ok {
 		known.changes++
 		known.stale = true
-		known.fault = nil
+		known.failure = nil
 	}
 }
 
@@ -79,14 +80,14 @@ func (l *lists) known(to target) *list {
 }
 
 // remembered is what is good enough not to ask.
-func (l *lists) remembered(to target) (*toolset, *events.ToolFault) {
+func (l *lists) remembered(to target) (*toolset, *agent.Result) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	known, now := l.known(to), l.config.Now()
 	switch {
 	case known.set != nil && !known.stale && now.Sub(known.fetched) < l.config.ListTTL:
 		return known.set, nil
-	case known.fault != nil && now.Sub(known.failed) < listRetry:
+	case known.failure != nil && now.Sub(known.failed) < listRetry:
 		return known.lasting(now)
 	default:
 		return nil, nil
@@ -94,27 +95,27 @@ func (l *lists) remembered(to target) (*toolset, *events.ToolFault) {
 }
 
 // lasting is what serves while the server cannot be asked.
-func (k *list) lasting(now time.Time) (*toolset, *events.ToolFault) {
+func (k *list) lasting(now time.Time) (*toolset, *agent.Result) {
 	if k.set != nil && now.Sub(k.fetched) < listKeep {
 		return k.set, nil
 	}
-	return nil, k.fault
+	return nil, k.failure
 }
 
 // get tells a server's tools, or why that cannot be done.
-func (l *lists) get(ctx context.Context, to target) (*toolset, *events.ToolFault) {
-	if set, fault := l.remembered(to); set != nil || fault != nil {
-		return set, fault
+func (l *lists) get(ctx context.Context, to target) (*toolset, *agent.Result) {
+	if set, failed := l.remembered(to); set != nil || failed != nil {
+		return set, failed
 	}
 	type answer struct {
-		set   *toolset
-		fault *events.ToolFault
+		set    *toolset
+		failed *agent.Result
 	}
 	name := string(to.key.Tenant) + "|" + to.key.Server + "|" + string(to.key.Environment) + "|" + string(to.place[:])
 	l.work.Add(1)
 	result := l.asking.DoChan(name, func() (any, error) {
-		set, fault := l.ask(context.WithoutCancel(ctx), to)
-		return answer{set, fault}, nil
+		set, failed := l.ask(context.WithoutCancel(ctx), to)
+		return answer{set, failed}, nil
 	})
 	done := make(chan struct{})
 	var got answer
@@ -125,27 +126,28 @@ func (l *lists) get(ctx context.Context, to target) (*toolset, *events.ToolFault
 	}()
 	select {
 	case <-done:
-		return got.set, got.fault
+		return got.set, got.failed
 	case <-ctx.Done():
-		return nil, &events.ToolFault{Code: events.FaultProviderTimeout, Message: to.key.Server + " did not tell its tools in time"}
+		failed := failure(events.FaultProviderTimeout, to.key.Server+" did not tell its tools in time; nothing was sent")
+		return nil, &failed
 	}
 }
 
-func (l *lists) ask(ctx context.Context, to target) (*toolset, *events.ToolFault) {
+func (l *lists) ask(ctx context.Context, to target) (*toolset, *agent.Result) {
 	ctx, cancel := context.WithTimeout(ctx, l.config.ConnectTimeout)
 	defer cancel()
-	set, fault := l.fetch(ctx, to)
+	set, failed := l.fetch(ctx, to)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	known, now := l.known(to), l.config.Now()
-	if fault != nil {
-		if fault.Code == events.FaultNoCredential {
-			return nil, fault // the vault is asked again: it may have one at any time
+	if failed != nil {
+		if failed.Fault.Code == events.FaultNoCredential {
+			return nil, failed // the vault is asked again: it may have one at any time
 		}
-		known.fault, known.failed = fault, now
+		known.failure, known.failed = failed, now
 		return known.lasting(now)
 	}
-	known.set, known.fetched, known.fault = set, now, nil
+	known.set, known.fetched, known.failure = set, now, nil
 	known.stale = known.changes != set.asOf
 	return set, nil
 }

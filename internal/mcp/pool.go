@@ -24,6 +24,9 @@ type poolConfig struct {
 	changed func(key egress.LaneKey)
 }
 
+// acquireTries is how many sessions are opened that end at once.
+const acquireTries = 2
+
 // pool holds the open sessions, one for each tenant, server and environment at
 // most. It is safe for concurrent use; nothing slow is done under its mutex.
 type pool struct {
@@ -44,7 +47,7 @@ func newPool(config poolConfig) *pool {
 // acquire gives a session to use, and what ends that. It opens one where there
 // is none that fits.
 func (p *pool) acquire(ctx context.Context, to target) (*session, func(), error) {
-	for {
+	for range acquireTries {
 		if found := p.take(to); found != nil {
 			return found, func() { p.release(found) }, nil
 		}
@@ -55,10 +58,8 @@ func (p *pool) acquire(ctx context.Context, to target) (*session, func(), error)
 		if p.use(opened) {
 			return opened, func() { p.release(opened) }, nil
 		}
-		if ctx.Err() != nil {
-			return nil, nil, ctx.Err()
-		}
 	}
+	return nil, nil, &openError{err: errEnded}
 }
 
 // take finds an open session that fits, and sends one that does not away.
@@ -256,7 +257,7 @@ func (p *pool) size() int {
 	return len(p.open)
 }
 
-// close ends all sessions, those in use too, and waits for what is under way.
+// close ends all sessions, those in use too.
 func (p *pool) close() {
 	p.mu.Lock()
 	p.closed = true
@@ -267,5 +268,8 @@ func (p *pool) close() {
 		p.detach(held)
 	}
 	p.mu.Unlock()
-	p.work.Wait()
 }
+
+// wait returns when nothing is under way any more, once the pool is closed and
+// has no users.
+func (p *pool) wait() { p.work.Wait() }

@@ -136,6 +136,51 @@ done | "$1"
 	require.Equal(t, "Hi Bia", requireOK(t, b.call(t, "greet", `{"name":"Bia"}`)))
 }
 
+// TestASessionThatEndsAtOnceIsNotOpenedForEver has a command that dies as soon
+// as it was greeted.
+func TestASessionThatEndsAtOnceIsNotOpenedForEver(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	script, count := filepath.Join(folder, "short.sh"), filepath.Join(folder, "count")
+	require.NoError(t, os.WriteFile(script, []byte(`#!/bin/sh
+echo started >> "$2"
+while read -r line; do
+  printf '%s\n' "$line"
+  case "$line" in *notifications/initialized*|*tools/list*) exit 1;; esac
+done | "$1"
+`), 0o700))
+	b := setup(t, tenant.Endpoint{Command: []string{script, example(t, "everything"), count}}, nil)
+	require.Empty(t, b.names(t))
+	result := b.call(t, "greet", `{"name":"Ana"}`)
+	require.Equal(t, events.ToolError, result.Status, "%+v", result)
+	started, err := os.ReadFile(count)
+	require.NoError(t, err)
+	require.LessOrEqual(t, strings.Count(string(started), "\n"), acquireTries+1)
+}
+
+// TestAClosedClientRefuses ends a client while a call is under way.
+func TestAClosedClientRefuses(t *testing.T) {
+	t.Parallel()
+	entered, free := make(chan struct{}, 1), make(chan struct{})
+	defer close(free)
+	host, _ := scripted(t, nil, func(server *sdk.Server) {
+		sdk.AddTool(server, &sdk.Tool{Name: "wait"}, func(context.Context, *sdk.CallToolRequest, any) (*sdk.CallToolResult, any, error) {
+			entered <- struct{}{}
+			<-free // it hears of no cancellation: its caller is gone
+			return &sdk.CallToolResult{}, nil, nil
+		})
+	})
+	b := setup(t, tenant.Endpoint{URL: host.URL}, nil)
+	done := make(chan agent.Result, 1)
+	go func() { done <- b.client.Call(t.Context(), b.request("wait", `{}`)) }()
+	<-entered
+	b.client.Close()
+	requireFault(t, <-done, events.ToolUnknown, events.FaultOutcomeUnknown)
+	requireFault(t, b.call(t, "wait", `{}`), events.ToolRefused, events.FaultProviderError)
+	require.Empty(t, b.names(t))
+	b.client.Close()
+}
+
 // TestACommandThatDoesNotReadIsLeft has a server that stops reading: a write to
 // its pipe then takes for ever, whatever the context says.
 func TestACommandThatDoesNotReadIsLeft(t *testing.T) {
@@ -243,7 +288,7 @@ func TestADeadServerDelaysNobodyElse(t *testing.T) {
 	}
 	require.Less(t, time.Since(began), 900*time.Millisecond, "the dead one was waited for")
 	result := <-done
-	require.Equal(t, events.ToolRefused, result.Status)
+	require.Equal(t, events.ToolError, result.Status)
 	require.Contains(t, result.Fault.Message, "dead did not open a session in time; nothing was sent")
 	require.Less(t, time.Since(began), 5*time.Second)
 

@@ -25,7 +25,7 @@ const (
 	maxName        = 64 // of server__tool, by what models take
 	maxDescription = 4096
 	maxSchema      = 16 << 10
-	maxListBytes   = 256 << 10 // descriptions and schemas together
+	maxListBytes   = 128 << 10 // descriptions and schemas together
 	maxLeftOut     = 5         // told in a log line
 )
 
@@ -47,14 +47,15 @@ type toolset struct {
 }
 
 // fetch asks a server for its tools.
-func (c *Client) fetch(ctx context.Context, to target) (*toolset, *events.ToolFault) {
+func (c *Client) fetch(ctx context.Context, to target) (*toolset, *agent.Result) {
 	to, fault := c.authorised(ctx, to)
 	if fault != nil {
-		return nil, fault
+		return nil, &agent.Result{Status: events.ToolRefused, Fault: fault}
 	}
 	open, release, err := c.pool.acquire(ctx, to)
 	if err != nil {
-		return nil, c.unopened(ctx, to, err).Fault
+		failed := c.unopened(ctx, to, err)
+		return nil, &failed
 	}
 	defer release()
 	asOf := c.lists.changes(to)
@@ -62,7 +63,8 @@ func (c *Client) fetch(ctx context.Context, to target) (*toolset, *events.ToolFa
 	if err != nil {
 		c.config.Logger.WarnContext(ctx, "an MCP server does not tell its tools",
 			"tenant", string(to.key.Tenant), "server", to.key.Server, "error", said(to.scrubber(), err.Error()))
-		return nil, &events.ToolFault{Code: events.FaultProviderError, Message: to.key.Server + " does not tell its tools"}
+		failed := failure(events.FaultProviderError, to.key.Server+" does not tell its tools; nothing was sent")
+		return nil, &failed
 	}
 	made, leftOut := assemble(to, offered)
 	made.asOf = asOf

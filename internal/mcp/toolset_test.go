@@ -90,8 +90,8 @@ func TestAListIsBounded(t *testing.T) {
 		large = append(large, &sdk.Tool{Name: "t" + strconv.Itoa(i), InputSchema: long})
 	}
 	made, leftOut = assemble(box(false), large)
-	require.Len(t, made.shown, 16)
-	require.Contains(t, leftOut[0], "the list has over 262144 bytes")
+	require.Len(t, made.shown, 8)
+	require.Contains(t, leftOut[0], "the list has over 131072 bytes")
 	size := 0
 	for _, tool := range made.shown {
 		size += len(tool.Description) + len(tool.Parameters)

@@ -143,7 +143,7 @@ func (c *Client) unopened(ctx context.Context, to target, err error) agent.Resul
 		if errors.Is(err, errCommand) {
 			why = errCommand
 		}
-		return refusal(events.FaultProviderError, name+" is not reached: "+why.Error()+"; nothing was sent")
+		return refusal(name+" is not reached: "+why.Error()+"; nothing was sent")
 	case timedOut(err):
 		return failure(events.FaultProviderTimeout, name+" did not open a session in time; nothing was sent")
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
@@ -159,9 +159,9 @@ func (c *Client) unopened(ctx context.Context, to target, err error) agent.Resul
 func (c *Client) unreached(name string, err error) agent.Result {
 	switch {
 	case errors.Is(err, egress.ErrHost):
-		return refusal(events.FaultProviderError, name+" is not reached at that host: it is none of its attachment's; nothing was sent")
+		return refusal(name+" is not reached at that host: it is none of its attachment's; nothing was sent")
 	case egress.Prohibited(err):
-		return refusal(events.FaultProviderError, name+" cannot be reached: its address is not public")
+		return refusal(name+" cannot be reached: its address is not public")
 	default:
 		return failure(events.FaultProviderError, name+" cannot be reached; nothing was sent")
 	}
@@ -174,7 +174,7 @@ func timedOut(err error) bool {
 
 // doubted is the result of a call of which nobody knows whether it had its effect.
 func (e errand) doubted(result agent.Result) agent.Result {
-	if e.tool.safety == agent.SafetyRead {
+	if e.safety() == agent.SafetyRead {
 		return result
 	}
 	return unknown(result, result.Fault.Message)
@@ -182,7 +182,7 @@ func (e errand) doubted(result agent.Result) agent.Result {
 
 // unless is the result of a call that has been made and cannot be shown.
 func (e errand) unless(result agent.Result, effect string) agent.Result {
-	if e.tool.safety != agent.SafetyRead {
+	if e.safety() != agent.SafetyRead {
 		result.Fault.Message += effect
 		result.Status = events.ToolUnknown
 	}
@@ -209,6 +209,6 @@ func failure(code, message string) agent.Result {
 }
 
 // refusal is a failure of which Feira knows beforehand that nothing was sent.
-func refusal(code, message string) agent.Result {
-	return agent.Result{Status: events.ToolRefused, Fault: &events.ToolFault{Code: code, Message: message}}
+func refusal(message string) agent.Result {
+	return agent.Result{Status: events.ToolRefused, Fault: &events.ToolFault{Code: events.FaultProviderError, Message: message}}
 }

@@ -148,11 +148,11 @@ func TestWalls(t *testing.T) {
 		},
 		"nobody there": {
 			endpoint: func(string) tenant.Endpoint { return tenant.Endpoint{URL: "http://127.0.0.1:1/mcp"} },
-			status:   events.ToolRefused, code: events.FaultProviderError, says: "box cannot be reached; nothing was sent",
+			status:   events.ToolError, code: events.FaultProviderError, says: "box cannot be reached; nothing was sent",
 		},
 		"a command that is not there": {
 			endpoint: func(string) tenant.Endpoint { return tenant.Endpoint{Command: []string{"/nowhere/crm"}} },
-			status:   events.ToolRefused, code: events.FaultProviderError, says: "box cannot be reached; nothing was sent",
+			status:   events.ToolError, code: events.FaultProviderError, says: "box cannot be reached; nothing was sent",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -320,14 +320,14 @@ func TestFaultsOfACall(t *testing.T) {
 
 // reading makes every tool of a server one that reads.
 func reading(c *Client) fetchFunc {
-	return func(ctx context.Context, to target) (*toolset, *events.ToolFault) {
-		set, fault := c.fetch(ctx, to)
-		if fault == nil {
+	return func(ctx context.Context, to target) (*toolset, *agent.Result) {
+		set, failed := c.fetch(ctx, to)
+		if failed == nil {
 			for _, one := range set.byName {
 				one.safety = agent.SafetyRead
 			}
 		}
-		return set, fault
+		return set, failed
 	}
 }
 
