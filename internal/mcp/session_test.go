@@ -145,8 +145,8 @@ func TestASessionThatEndsAtOnceIsNotOpenedForEver(t *testing.T) {
 	require.NoError(t, os.WriteFile(script, []byte(`#!/bin/sh
 echo started >> "$2"
 while read -r line; do
-  printf '%s\n' "$line"
   case "$line" in *notifications/initialized*|*tools/list*) exit 1;; esac
+  printf '%s\n' "$line"
 done | "$1"
 `), 0o700))
 	b := setup(t, tenant.Endpoint{Command: []string{script, example(t, "everything"), count}}, nil)
@@ -260,7 +260,9 @@ func TestSessionsAreBoundedByTenantAndInAll(t *testing.T) {
 // say nothing, while the other servers of that tenant and of others are used.
 func TestADeadServerDelaysNobodyElse(t *testing.T) {
 	t.Parallel()
+	var knocks atomic.Int32
 	dead := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		knocks.Add(1)
 		_ = method(r) // a body that is not read hides that the caller has gone
 		hang(w, r)
 	}))
@@ -271,7 +273,7 @@ func TestADeadServerDelaysNobodyElse(t *testing.T) {
 	alive, _ := echo(t, nil)
 	b := setup(t, tenant.Endpoint{URL: alive.URL}, func(c *Config) {
 		c.PrivateOrigins = append(c.PrivateOrigins, dead.URL)
-		c.ConnectTimeout = time.Second
+		c.ConnectTimeout = 3 * time.Second
 	})
 	waiting := b.request("echo", `{"text":"x"}`)
 	waiting.Server = "dead"
@@ -286,15 +288,14 @@ func TestADeadServerDelaysNobodyElse(t *testing.T) {
 		other.Tenant, other.Reach.Tenant.ID = "rival", "rival"
 		requireOK(t, b.client.Call(t.Context(), other))
 	}
-	require.Less(t, time.Since(began), 900*time.Millisecond, "the dead one was waited for")
+	require.Less(t, time.Since(began), 2900*time.Millisecond, "the dead one was waited for")
 	result := <-done
 	require.Equal(t, events.ToolError, result.Status)
 	require.Contains(t, result.Fault.Message, "dead did not open a session in time; nothing was sent")
-	require.Less(t, time.Since(began), 5*time.Second)
 
-	began = time.Now()
+	knocked := knocks.Load()
 	require.Len(t, b.client.Tools(t.Context(), waiting.Reach), 1)
-	require.Less(t, time.Since(began), 500*time.Millisecond, "what cannot be reached was tried again at once")
+	require.Equal(t, knocked, knocks.Load(), "what cannot be reached was tried again at once")
 	safety, ok := b.client.Safety(t.Context(), waiting.Reach, "dead", "anything")
 	require.True(t, ok, "a call in doubt would be said to be refused")
 	require.Equal(t, agent.SafetyUnsafe, safety)
