@@ -143,7 +143,7 @@ func (c *Client) unopened(ctx context.Context, to target, err error) agent.Resul
 		if errors.Is(err, errCommand) {
 			why = errCommand
 		}
-		return refusal(name+" is not reached: "+why.Error()+"; nothing was sent")
+		return refusal(name + " is not reached: " + why.Error() + "; nothing was sent")
 	case timedOut(err):
 		return failure(events.FaultProviderTimeout, name+" did not open a session in time; nothing was sent")
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
@@ -159,9 +159,9 @@ func (c *Client) unopened(ctx context.Context, to target, err error) agent.Resul
 func (c *Client) unreached(name string, err error) agent.Result {
 	switch {
 	case errors.Is(err, egress.ErrHost):
-		return refusal(name+" is not reached at that host: it is none of its attachment's; nothing was sent")
+		return refusal(name + " is not reached at that host: it is none of its attachment's; nothing was sent")
 	case egress.Prohibited(err):
-		return refusal(name+" cannot be reached: its address is not public")
+		return refusal(name + " cannot be reached: its address is not public")
 	default:
 		return failure(events.FaultProviderError, name+" cannot be reached; nothing was sent")
 	}
