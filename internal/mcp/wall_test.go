@@ -300,12 +300,13 @@ func TestFaultsOfACall(t *testing.T) {
 						return
 					}
 					next.ServeHTTP(w, r)
-				}, func(c *Config) { c.Timeout = time.Second })
+				}, func(c *Config) { c.Timeout = 2 * time.Second })
 				want := row.unsafe
 				if safety == agent.SafetyRead {
 					want = row.reading
 					b.client.lists.fetch = reading(b.client)
 				}
+				require.NotEmpty(t, b.names(t))
 				result := b.call(t, "echo", `{"text":"x"}`)
 				require.Equal(t, want, result.Status, "%+v", result.Fault)
 				require.Contains(t, result.Fault.Message, row.says)
