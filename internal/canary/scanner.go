@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -129,19 +128,20 @@ func (s *Scanner) Folder(dir string) ([]Find, Coverage, error) {
 		finds    []Find
 		coverage Coverage
 	)
-	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, coverage, fmt.Errorf("scanning %s: %w", dir, err)
+	}
+	defer func() { _ = root.Close() }()
+	err = fs.WalkDir(root.FS(), ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || !entry.Type().IsRegular() {
 			return err
 		}
-		file, err := os.Open(path) //nolint:gosec // a test names the folder
+		file, err := root.Open(name)
 		if err != nil {
 			return err
 		}
 		defer func() { _ = file.Close() }()
-		name, err := filepath.Rel(dir, path)
-		if err != nil {
-			return err
-		}
 		// A name can tell as much as what is in the file.
 		finds = append(finds, s.Text("the name of "+name, name)...)
 		found, size, err := s.Read(name, file)

@@ -23,8 +23,10 @@ func TestTheSuiteLeavesNoSecret(t *testing.T) {
 	dir := os.Getenv(testenv.ArtifactsVariable)
 	require.NotEmpty(t, dir, "%s names no folder", testenv.ArtifactsVariable)
 	scanner, err := New([]Secret{
-		{Name: "a credential of the sandbox", Value: sandbox.Mark}, {Name: "a token of the sandbox", Value: strings.ToLower(sandbox.Mark)},
-		{Name: "a password of testenv", Value: testenv.Mark}, {Name: "the model's key", Value: "test-key-of-the-sandbox"},
+		{Name: "a credential of the sandbox", Value: sandbox.Mark},
+		{Name: "a token of the sandbox", Value: strings.ToLower(sandbox.Mark)},
+		{Name: "a password of testenv", Value: testenv.Mark},
+		{Name: "the model's key", Value: "test-key-of-the-sandbox"},
 		{Name: "the offline model's key", Value: "feira-offline-key"},
 	})
 	require.NoError(t, err)

@@ -292,7 +292,7 @@ func (b *infirmary) manifest(t *testing.T, one *victim) []provider.Manifest {
 func (b *infirmary) prepared(t *testing.T, one *victim) string {
 	t.Helper()
 	if len(one.Prepare) == 0 {
-		return one.Subject.Arguments
+		return one.Arguments
 	}
 	client, err := provider.New(provider.Config{
 		Manifests: b.manifest(t, one), Credentials: one.fields, BaseURLs: map[string]string{one.Server: b.sandbox.BaseURLs()[one.Server]},
@@ -310,7 +310,7 @@ func (b *infirmary) prepared(t *testing.T, one *victim) string {
 		require.NoError(t, json.Unmarshal([]byte(result.Output), &made))
 		id = made.ID
 	}
-	return strings.ReplaceAll(one.Subject.Arguments, "%s", id)
+	return strings.ReplaceAll(one.Arguments, "%s", id)
 }
 
 func (b *infirmary) role(t *testing.T, role string) *testenv.Child {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -80,24 +81,29 @@ func keepStore(dir, account string) error {
 	if dir == "" {
 		return nil
 	}
-	from := filepath.Join(dir, "jetstream", account)
 	to, err := keep(account)
 	if err != nil {
 		return err
 	}
-	return filepath.WalkDir(from, func(path string, entry fs.DirEntry, err error) error {
+	root, err := os.OpenRoot(artifacts())
+	if err != nil {
+		return err
+	}
+	defer func() { _ = root.Close() }()
+	from := path.Join(filepath.Base(dir), "jetstream", account)
+	return fs.WalkDir(root.FS(), from, func(name string, entry fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil // the broker tidies up meanwhile, or there was nothing
 		}
 		if err != nil {
 			return err
 		}
-		target := filepath.Join(to, strings.TrimPrefix(path, from))
+		target := path.Join(filepath.Base(to), strings.TrimPrefix(name, from))
 		if entry.IsDir() {
-			return os.MkdirAll(target, 0o700)
+			return root.MkdirAll(target, 0o700)
 		}
-		if err := os.Link(path, target); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("keeping %s: %w", path, err)
+		if err := root.Link(name, target); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("keeping %s: %w", name, err)
 		}
 		return nil
 	})
