@@ -64,6 +64,8 @@ func layers() map[string]Layer {
 		"internal/fair":     LayerDomain,
 		"internal/usage":    LayerDomain,
 		"internal/outcome":  LayerDomain,
+		"internal/argument": LayerDomain,
+		"internal/hostile":  LayerDomain,
 		"internal/access":   LayerDomain,
 		"internal/mock":     LayerDomain,
 		"internal/commerce": LayerDomain,
@@ -73,7 +75,6 @@ func layers() map[string]Layer {
 		"internal/config":    LayerBase,
 		"internal/telemetry": LayerBase,
 		"internal/egress":    LayerBase,
-		"internal/argument":  LayerBase,
 
 		"workers/scheduling": LayerSide,
 		"workers/turns":      LayerSide,

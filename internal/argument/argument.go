@@ -13,7 +13,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6/kind"
 
 	"github.com/feira-dev/feira/events"
-	"github.com/feira-dev/feira/internal/egress"
+	"github.com/feira-dev/feira/internal/hostile"
 )
 
 // Max is how large arguments may be, in bytes.
@@ -73,7 +73,7 @@ func absurdNumber(value any, where string) (string, bool) {
 		return where, len(text) > maxNumber || len(exponent) > 3
 	case map[string]any:
 		for name, child := range node {
-			if at, absurd := absurdNumber(child, where+"/"+egress.Shown(name)); absurd {
+			if at, absurd := absurdNumber(child, where+"/"+hostile.Shown(name)); absurd {
 				return at, true
 			}
 		}
@@ -112,7 +112,7 @@ func gather(fault *jsonschema.ValidationError, into *[]string) {
 func complaint(fault *jsonschema.ValidationError) string {
 	path := make([]string, 0, len(fault.InstanceLocation))
 	for _, token := range fault.InstanceLocation {
-		path = append(path, egress.Shown(token))
+		path = append(path, hostile.Shown(token))
 	}
 	where := "/" + strings.Join(path, "/")
 	switch found := fault.ErrorKind.(type) {
@@ -121,7 +121,7 @@ func complaint(fault *jsonschema.ValidationError) string {
 	case *kind.AdditionalProperties:
 		unknown := make([]string, 0, len(found.Properties))
 		for _, name := range found.Properties {
-			unknown = append(unknown, egress.Shown(name))
+			unknown = append(unknown, hostile.Shown(name))
 		}
 		slices.Sort(unknown)
 		return fmt.Sprintf("%s: has no place for %s", where, strings.Join(unknown[:min(len(unknown), maxComplaints)], ", "))

@@ -9,6 +9,7 @@ import (
 
 	"github.com/feira-dev/feira/events"
 	"github.com/feira-dev/feira/internal/agent"
+	"github.com/feira-dev/feira/internal/hostile"
 )
 
 var (
@@ -156,7 +157,7 @@ func (m *Market) Call(ctx context.Context, call agent.Call) agent.Result {
 	}
 	tool := m.find(call.Tool)
 	if tool == nil {
-		return refusal(events.FaultUnknownTool, "there is no tool "+shown(call.Tool))
+		return refusal(events.FaultUnknownTool, "there is no tool "+hostile.Shown(call.Tool))
 	}
 	r := &run{market: m, call: call, tool: tool}
 	if err := tool.schema.check(call.Arguments); err != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/feira-dev/feira/internal/agent"
 	"github.com/feira-dev/feira/internal/argument"
 	"github.com/feira-dev/feira/internal/egress"
+	"github.com/feira-dev/feira/internal/hostile"
 )
 
 // stuckAfter is how long a call may take to end once its context has.
@@ -83,7 +84,7 @@ func (c *Client) prepare(ctx context.Context, call agent.Call) (errand, *agent.R
 	if e.tool = set.byName[call.Tool]; e.tool == nil {
 		return refused(&events.ToolFault{
 			Code:    events.FaultUnknownTool,
-			Message: "there is no tool " + egress.Shown(call.Tool) + " at " + call.Server + "; there are " + set.named(),
+			Message: "there is no tool " + hostile.Shown(call.Tool) + " at " + call.Server + "; there are " + set.named(),
 		})
 	}
 	if e.args, fault = argument.Check(e.tool.schema, call.Arguments); fault != nil {

@@ -11,6 +11,7 @@ import (
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/feira-dev/feira/internal/egress"
+	"github.com/feira-dev/feira/internal/hostile"
 )
 
 const maxSaid = 500 // bytes of a server's words in a fault
@@ -19,11 +20,11 @@ const maxSaid = 500 // bytes of a server's words in a fault
 // Scrubbing goes before cutting, or half a secret would stay.
 func (c *Client) outputOf(to target, result *sdk.CallToolResult) string {
 	scrubber := to.scrubber()
-	text := scrubber.Scrub(egress.Clean(textOf(scrubber, result)))
+	text := scrubber.Scrub(hostile.Clean(textOf(scrubber, result)))
 	orDefault(&text, "[no content]")
 	if limit := c.config.MaxOutput; len(text) > limit {
 		note := "\n[cut: the whole answer has " + strconv.Itoa(len(text)) + " bytes]"
-		text = egress.Clip(text, max(limit-len(note), 0)) + note
+		text = hostile.Clip(text, max(limit-len(note), 0)) + note
 	}
 	return text
 }
@@ -87,5 +88,5 @@ func contentOf(content sdk.Content) string {
 
 // said is what a server says of an error, on one line and capped.
 func said(scrubber *egress.Scrubber, text string) string {
-	return egress.Clip(strings.ReplaceAll(scrubber.Scrub(egress.Clean(text)), "\n", " "), maxSaid)
+	return hostile.Clip(strings.ReplaceAll(scrubber.Scrub(hostile.Clean(text)), "\n", " "), maxSaid)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/feira-dev/feira/events"
 	"github.com/feira-dev/feira/internal/agent"
 	"github.com/feira-dev/feira/internal/egress"
+	"github.com/feira-dev/feira/internal/hostile"
 	"github.com/feira-dev/feira/internal/tenant"
 )
 
@@ -30,7 +31,7 @@ type target struct {
 func (c *Client) target(reach agent.Reach, server string) (target, *events.ToolFault) {
 	attached, ok := reach.Tenant.Attachment(server)
 	if !ok || !reach.Has(server) {
-		return target{}, &events.ToolFault{Code: events.FaultServerNotInSession, Message: "there is no MCP server " + egress.Shown(server) + " in this session"}
+		return target{}, &events.ToolFault{Code: events.FaultServerNotInSession, Message: "there is no MCP server " + hostile.Shown(server) + " in this session"}
 	}
 	endpoint, ok := attached.Endpoint(reach.Environment)
 	if !ok {
@@ -55,14 +56,14 @@ func (c *Client) authorised(ctx context.Context, to target) (target, *events.Too
 	none := errors.Is(err, ErrNoCredential)
 	if err != nil && !none {
 		c.config.Logger.ErrorContext(ctx, "credential cannot be opened",
-			"tenant", string(to.key.Tenant), "server", server, "error", egress.ScrubForms(err.Error()))
+			"tenant", string(to.key.Tenant), "server", server, "error", hostile.ScrubForms(err.Error()))
 		return to, &events.ToolFault{Code: events.FaultNoCredential, Message: "the credential for " + server + " cannot be opened"}
 	}
 	if !none {
 		to.token, _ = credential.Reveal(TokenField)
 	}
 	switch {
-	case egress.HasControl(to.token):
+	case hostile.HasControl(to.token):
 		return to, &events.ToolFault{Code: events.FaultNoCredential, Message: server + ": the credential holds a control character"}
 	case to.token == "" && to.attached.RequireCredential:
 		return to, &events.ToolFault{Code: events.FaultNoCredential, Message: "there is no " + string(to.key.Environment) + " credential for " + server}

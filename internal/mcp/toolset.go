@@ -15,7 +15,7 @@ import (
 	"github.com/feira-dev/feira/events"
 	"github.com/feira-dev/feira/internal/agent"
 	"github.com/feira-dev/feira/internal/argument"
-	"github.com/feira-dev/feira/internal/egress"
+	"github.com/feira-dev/feira/internal/hostile"
 )
 
 // Bounds of what is taken from a server's list.
@@ -110,7 +110,7 @@ func assemble(to target, offered []*sdk.Tool) (*toolset, []string) {
 			err = fmt.Errorf("the list has over %d bytes", maxListBytes)
 		}
 		if err != nil {
-			leftOut = append(leftOut, strings.ReplaceAll(egress.Shown(from.Name), "\n", " ")+": "+err.Error())
+			leftOut = append(leftOut, strings.ReplaceAll(hostile.Shown(from.Name), "\n", " ")+": "+err.Error())
 			continue
 		}
 		size += len(shown.Description) + len(shown.Parameters)
@@ -135,7 +135,7 @@ func prepare(to target, from *sdk.Tool) (*tool, agent.Tool, error) {
 	if made.schema, err = compile(parameters); err != nil {
 		return nil, agent.Tool{}, err
 	}
-	description := egress.Clip(to.scrubber().Scrub(egress.Clean(from.Description)), maxDescription)
+	description := hostile.Clip(to.scrubber().Scrub(hostile.Clean(from.Description)), maxDescription)
 	return made, agent.Tool{Name: full, Description: description, Parameters: parameters}, nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/feira-dev/feira/events"
 	"github.com/feira-dev/feira/internal/agent"
 	"github.com/feira-dev/feira/internal/egress"
+	"github.com/feira-dev/feira/internal/hostile"
 )
 
 // account is one tenant at one server in one environment for the length of one
@@ -59,7 +60,7 @@ func (c *Client) open(ctx context.Context, on *server, call agent.Call) (*accoun
 	if err != nil {
 		message := "there is no " + string(call.Environment) + " credential for " + manifest.Name
 		if !errors.Is(err, ErrNoCredential) {
-			c.config.Logger.ErrorContext(ctx, "credential cannot be opened", append(attributes(call), "error", egress.ScrubForms(err.Error()))...)
+			c.config.Logger.ErrorContext(ctx, "credential cannot be opened", append(attributes(call), "error", hostile.ScrubForms(err.Error()))...)
 			message = "the credential for " + manifest.Name + " cannot be opened"
 		}
 		return nil, &events.ToolFault{Code: events.FaultNoCredential, Message: message}

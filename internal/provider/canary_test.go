@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/feira-dev/feira/events"
-	"github.com/feira-dev/feira/internal/egress"
+	"github.com/feira-dev/feira/internal/hostile"
 )
 
 // canaries are secrets that appear nowhere else; "/" and "+" are there because
@@ -109,14 +109,14 @@ func TestKnownFormsAreRedactedWhoseverTheyAre(t *testing.T) {
 		"eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.abc_DEF-123", "Bearer 0123456789abcdef0123",
 		"https://api.z-api.io/instances/3C01AB/token/9F8E7D/send-text",
 	} {
-		text := egress.ScrubForms("before " + secret + " after")
+		text := hostile.ScrubForms("before " + secret + " after")
 		require.Contains(t, text, "[redacted]", secret)
 		require.True(t, strings.HasPrefix(text, "before "))
 		require.True(t, strings.HasSuffix(text, " after"), text)
 		require.NotContains(t, text, secret)
 	}
 	const plain = `{"id":"pi_3Abc","client":"cus_1","token":"a short word","path":"/instances"}`
-	require.Equal(t, "see "+plain, egress.ScrubForms("see "+plain))
+	require.Equal(t, "see "+plain, hostile.ScrubForms("see "+plain))
 }
 
 func TestASecretCannotHideAtTheCut(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 	"github.com/feira-dev/feira/events"
 	"github.com/feira-dev/feira/internal/agent"
 	"github.com/feira-dev/feira/internal/egress"
+	"github.com/feira-dev/feira/internal/hostile"
 )
 
 // Longest keys: in a header, by Stripe's word, and in a field of an effect, by
@@ -149,7 +150,7 @@ func (c *Client) Call(ctx context.Context, call agent.Call) agent.Result {
 	defer cancel()
 	found := c.find(call.Server, call.Tool)
 	if found == nil {
-		return refusal(events.FaultUnknownTool, "there is no tool "+egress.Shown(call.Tool)+" at "+egress.Shown(call.Server))
+		return refusal(events.FaultUnknownTool, "there is no tool "+hostile.Shown(call.Tool)+" at "+hostile.Shown(call.Server))
 	}
 	opened, laid, fault := c.prepare(ctx, found, call)
 	if fault != nil {
@@ -190,7 +191,7 @@ func (c *Client) setHeaders(into http.Header, manifest Manifest) {
 
 // fitKey fits a key into limit bytes, at least 40; the same key always the same way.
 func fitKey(key string, limit int) string {
-	if len(key) <= limit && !egress.HasControl(key) {
+	if len(key) <= limit && !hostile.HasControl(key) {
 		return key
 	}
 	sum := sha256.Sum256([]byte(key))

@@ -9,7 +9,7 @@ import (
 	"net/url"
 	"time"
 
-	"github.com/feira-dev/feira/internal/egress"
+	"github.com/feira-dev/feira/internal/hostile"
 )
 
 // Defaults of [Config].
@@ -128,7 +128,7 @@ func (c Config) Validate() error {
 	if c.Concurrency < 0 || c.QueueWait < 0 || c.BreakerFailures < 0 || c.BreakerOpen < 0 {
 		fault("Concurrency, QueueWait, BreakerFailures or BreakerOpen is negative")
 	}
-	if egress.HasControl(c.UserAgent) {
+	if hostile.HasControl(c.UserAgent) {
 		fault("UserAgent holds a control character")
 	}
 	for server, base := range c.BaseURLs {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/feira-dev/feira/events"
 	"github.com/feira-dev/feira/internal/egress"
+	"github.com/feira-dev/feira/internal/hostile"
 )
 
 // Bounds of the parts of a connection, in bytes.
@@ -72,7 +73,7 @@ func (c *Client) AuthorizeURL(ctx context.Context, params AuthorizeParams) (stri
 }
 
 func (p AuthorizeParams) check(spec *AuthorizeSpec) error {
-	if p.State == "" || len(p.State) > maxState || egress.HasControl(p.State) {
+	if p.State == "" || len(p.State) > maxState || hostile.HasControl(p.State) {
 		return fmt.Errorf("%w: state has to be 1 to %d bytes without control characters", ErrInvalidGrant, maxState)
 	}
 	if spec.PKCE && (len(p.Challenge) != challenge || !isUnreserved(p.Challenge)) {
@@ -89,7 +90,7 @@ func (p AuthorizeParams) check(spec *AuthorizeSpec) error {
 func checkRedirect(text string) error {
 	parsed, err := url.Parse(text)
 	switch {
-	case err != nil || len(text) > maxRedirect || egress.HasControl(text) || parsed.Host == "":
+	case err != nil || len(text) > maxRedirect || hostile.HasControl(text) || parsed.Host == "":
 		return fmt.Errorf("%w: redirect is no URL of at most %d bytes", ErrInvalidGrant, maxRedirect)
 	case parsed.User != nil || parsed.Fragment != "" || strings.HasSuffix(text, "#"):
 		return fmt.Errorf("%w: redirect may have no user and no fragment", ErrInvalidGrant)
@@ -126,7 +127,7 @@ type ConnectParams struct {
 }
 
 func (p ConnectParams) check(spec *AuthorizeSpec) error {
-	if p.Code == "" || len(p.Code) > maxCode || egress.HasControl(p.Code) {
+	if p.Code == "" || len(p.Code) > maxCode || hostile.HasControl(p.Code) {
 		return fmt.Errorf("%w: code has to be 1 to %d bytes without control characters", ErrInvalidGrant, maxCode)
 	}
 	if spec.PKCE && (len(p.Verifier) < minVerifier || len(p.Verifier) > maxVerifier || !isUnreserved(p.Verifier)) {
@@ -206,7 +207,7 @@ func (a *account) redeem(ctx context.Context, spec *AuthorizeSpec, params Connec
 func (c *Client) applicant(ctx context.Context, tenant events.TenantID, server string, env events.Environment) (*account, *AuthorizeSpec, error) {
 	on, ok := c.servers[server]
 	if !ok {
-		return nil, nil, fmt.Errorf("connecting %s: %w", egress.Shown(server), ErrUnknownServer)
+		return nil, nil, fmt.Errorf("connecting %s: %w", hostile.Shown(server), ErrUnknownServer)
 	}
 	base, ok := on.base(env)
 	spec := on.manifest.Auth.Authorize

@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"github.com/feira-dev/feira/events"
-	"github.com/feira-dev/feira/internal/egress"
+	"github.com/feira-dev/feira/internal/hostile"
 )
 
 // Credential tells the fields of a credential to the RoundTripper that needs
@@ -76,7 +76,7 @@ func (s CredentialSpec) check(fields map[string]string) error {
 		if !slices.ContainsFunc(s.Fields, func(field CredentialField) bool { return field.Name == name }) {
 			return fmt.Errorf("%w: there is a field that is none of %s", ErrInvalidCredential, strings.Join(s.names(), ", "))
 		}
-		if egress.HasControl(fields[name]) {
+		if hostile.HasControl(fields[name]) {
 			return fmt.Errorf("%w: field %s holds a control character", ErrInvalidCredential, name)
 		}
 	}

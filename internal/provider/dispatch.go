@@ -8,7 +8,7 @@ import (
 	"github.com/cenkalti/backoff/v4"
 
 	"github.com/feira-dev/feira/internal/agent"
-	"github.com/feira-dev/feira/internal/egress"
+	"github.com/feira-dev/feira/internal/hostile"
 )
 
 const maxHeaderShown = 32 // bytes of a provider's header in a log line
@@ -86,7 +86,7 @@ func (a *account) log(ctx context.Context, call agent.Call, got answer, read ver
 		"duration_ms", a.client.config.Now().Sub(began).Milliseconds(),
 	)
 	if left := got.header.Get(a.server.manifest.RateLimit.Remaining); left != "" {
-		fields = append(fields, "rate_remaining", a.scrubber.Scrub(egress.Clip(egress.Clean(left), maxHeaderShown)))
+		fields = append(fields, "rate_remaining", a.scrubber.Scrub(hostile.Clip(hostile.Clean(left), maxHeaderShown)))
 	}
 	if got.err != nil {
 		fields = append(fields, "error", a.scrubber.Scrub(got.err.Error()))

@@ -9,7 +9,7 @@ import (
 
 	"github.com/feira-dev/feira/events"
 	"github.com/feira-dev/feira/internal/agent"
-	"github.com/feira-dev/feira/internal/egress"
+	"github.com/feira-dev/feira/internal/hostile"
 )
 
 const maxProviderMessage = 500 // bytes of a provider's words in a fault
@@ -44,7 +44,7 @@ func (a *account) outputOf(document any) (string, *events.ToolFault) {
 	output := a.scrubber.Scrub(string(text))
 	if limit := a.client.config.MaxOutput; len(output) > limit {
 		note := "\n[cut: the whole answer has " + strconv.Itoa(len(output)) + " bytes]"
-		output = egress.Clip(output, max(limit-len(note), 0)) + note
+		output = hostile.Clip(output, max(limit-len(note), 0)) + note
 	}
 	return output, nil
 }
@@ -84,7 +84,7 @@ func (a *account) said(body []byte) string {
 		parts = append(parts, string(text))
 	}
 	said := strings.ReplaceAll(a.scrubber.Scrub(strings.Join(parts, ": ")), "\n", " ")
-	return egress.Clip(said, maxProviderMessage)
+	return hostile.Clip(said, maxProviderMessage)
 }
 
 func firstText(document any, pointers []string) string {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/feira-dev/feira/internal/agent"
 	"github.com/feira-dev/feira/internal/egress"
+	"github.com/feira-dev/feira/internal/hostile"
 )
 
 // present exchanges the refresh token, which the account has claimed. A claim
@@ -85,7 +86,7 @@ func (a *account) obtainPair(ctx context.Context, made func(context.Context) (*h
 		return nil, &tokenError{cause: errTokenAnswer}
 	}
 	found, _ := at(document, spec.RefreshToken)
-	if next, isText := found.(string); isText && next != "" && !egress.HasControl(next) {
+	if next, isText := found.(string); isText && next != "" && !hostile.HasControl(next) {
 		pair[FieldRefreshToken] = next
 	}
 	return pair, nil

@@ -10,6 +10,7 @@ import (
 	"github.com/feira-dev/feira/events"
 	"github.com/feira-dev/feira/internal/agent"
 	"github.com/feira-dev/feira/internal/egress"
+	"github.com/feira-dev/feira/internal/hostile"
 )
 
 // Fields of a credential that is renewed.
@@ -128,7 +129,7 @@ func (a *account) end(field string) (time.Time, bool) {
 func (c *Client) Renew(ctx context.Context, tenant events.TenantID, server string, env events.Environment) error {
 	on, ok := c.servers[server]
 	if !ok {
-		return fmt.Errorf("renewing a credential of %s: %w", egress.Shown(server), ErrUnknownServer)
+		return fmt.Errorf("renewing a credential of %s: %w", hostile.Shown(server), ErrUnknownServer)
 	}
 	err := c.shareRenewal(ctx, on, agent.Call{Tenant: tenant, Server: server, Environment: env})
 	if refusedToken(err) {

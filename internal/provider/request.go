@@ -10,7 +10,7 @@ import (
 
 	"github.com/feira-dev/feira/events"
 	"github.com/feira-dev/feira/internal/argument"
-	"github.com/feira-dev/feira/internal/egress"
+	"github.com/feira-dev/feira/internal/hostile"
 )
 
 // request is a call laid out, free of host and credential.
@@ -94,7 +94,7 @@ func fillPath(path string, args map[string]any) (string, *events.ToolFault) {
 	filled := pathPattern.ReplaceAllStringFunc(path, func(brace string) string {
 		name := brace[1 : len(brace)-1]
 		text, ok := scalar(args[name])
-		if !ok || text == "" || text == "." || text == ".." || strings.ContainsAny(text, `/\%`) || egress.HasControl(text) {
+		if !ok || text == "" || text == "." || text == ".." || strings.ContainsAny(text, `/\%`) || hostile.HasControl(text) {
 			fault = argument.Invalid("/" + name + ": cannot stand in a path")
 			return ""
 		}

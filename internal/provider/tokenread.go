@@ -7,7 +7,7 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
-	"github.com/feira-dev/feira/internal/egress"
+	"github.com/feira-dev/feira/internal/hostile"
 )
 
 // read finds the token and its end in an answer.
@@ -18,7 +18,7 @@ func (s *TokenSpec) read(body []byte, now time.Time) (heldToken, error) {
 	}
 	found, _ := at(document, s.Token)
 	token, _ := found.(string)
-	if token == "" || egress.HasControl(token) {
+	if token == "" || hostile.HasControl(token) {
 		return heldToken{}, &tokenError{cause: errTokenAnswer}
 	}
 	return heldToken{token: token, expires: s.expiry(document, now)}, nil

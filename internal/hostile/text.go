@@ -1,4 +1,10 @@
-package egress
+// Package hostile makes text from outside fit for people, models and logs.
+//
+// It owns what is taken out of such text: characters that rewrite a terminal or
+// reorder what is read, whatever is too long, and whatever has the form of a
+// secret. It promises that what it returns is valid UTF-8, and it knows no
+// particular secret: see egress for those of one call.
+package hostile
 
 import (
 	"strings"
