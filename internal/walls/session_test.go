@@ -9,7 +9,7 @@ import (
 
 // sessionWalls are attempts of a session at what it was not opened with.
 func sessionWalls() map[string]attempt {
-	const refused, foreign, unknown = events.ToolRefused, events.FaultServerNotInSession, events.FaultUnknownTool
+	const refused, foreign = events.ToolRefused, events.FaultServerNotInSession
 	return map[string]attempt{
 		"another tenant's server": {
 			visit:  func(v *visit) { v.name = "melhor-envio__get_balance" },
@@ -35,6 +35,13 @@ func sessionWalls() map[string]attempt {
 			visit:  func(v *visit) { v.name = "elsewhere__read" },
 			status: refused, code: foreign, says: `server "elsewhere" is not connected`,
 		},
+	}
+}
+
+// toolWalls are attempts at tools that are none, at the session's wall and past it.
+func toolWalls() map[string]attempt {
+	const refused, unknown = events.ToolRefused, events.FaultUnknownTool
+	return map[string]attempt{
 		"a server that is none, which the tenant is said to have": {
 			visit: func(v *visit) {
 				v.name, v.servers, v.tenant.Servers = "elsewhere__read", []string{"elsewhere"}, []string{"elsewhere"}

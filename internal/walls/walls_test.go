@@ -38,7 +38,8 @@ func TestWalls(t *testing.T) {
 	t.Parallel()
 	report := &report{refusals: map[string]map[string]string{}}
 	chapters := []chapter{
-		calls("the session's servers and tools", sessionWalls()),
+		calls("the session's servers", sessionWalls()),
+		calls("tools", toolWalls()),
 		calls("names of tools", nameWalls()),
 		calls("tenants, credentials, environments", tenantWalls()),
 		calls("hosts and redirects", hostWalls(t)),
