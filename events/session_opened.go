@@ -24,6 +24,10 @@ type SessionOpened struct {
 	// Servers are the only providers that tools of this session may reach.
 	Servers     []string    `json:"servers"`
 	Environment Environment `json:"environment"`
+	// Routes name the server of each thing that several can do, as the tenant had
+	// it then: a tool made of others, begun by one worker and gone on with by
+	// another, is to go to the same one. By "charge.pix" and its like.
+	Routes map[string]string `json:"routes,omitempty"`
 	// Metadata is stamped on every usage row of the session.
 	Metadata map[string]string `json:"metadata,omitempty"`
 	// Mocks are the answers that the session's tools give, by server/tool or the

@@ -10,12 +10,16 @@ import (
 // Reach is what a session may use: the servers that it was opened with and that
 // its tenant still has, in the session's environment.
 type Reach struct {
-	// Tenant is the tenant as configured now.
+	// Tenant is the tenant as configured now, but for its routes, which are those
+	// that the session was opened with.
 	Tenant      tenant.Tenant
 	Session     events.SessionID
 	Environment events.Environment
 	// Servers are in the session's order.
 	Servers []string
+	// Opened are those that the session was opened with, whatever the tenant has
+	// now.
+	Opened []string
 	// Mocked is set where mocks answer the session's calls: whoever is asked of
 	// its tools then asks nobody outside.
 	Mocked bool
@@ -24,8 +28,11 @@ type Reach struct {
 // Reach is what the scope's session may use now. A server that the tenant has
 // lost since is out of it; one that it has won since needs another session.
 func (s Scope) Reach() Reach {
+	customer := s.Tenant
+	customer.Routes = tenant.RoutesNamed(s.State.Routes)
 	return Reach{
-		Tenant: s.Tenant, Session: s.State.ID, Environment: s.State.Environment,
+		Opened: s.State.Servers,
+		Tenant: customer, Session: s.State.ID, Environment: s.State.Environment,
 		Servers: slices.DeleteFunc(slices.Clone(s.State.Servers), func(server string) bool {
 			return !slices.Contains(s.Tenant.Servers, server)
 		}),

@@ -136,7 +136,7 @@ func setup(t *testing.T, servers ...string) *testBundle {
 	b.call = agent.Call{
 		Tenant: "loja", Session: "ses_1", Request: "req_1", Environment: events.EnvironmentTest, Server: agent.OwnServer, Key: "feira_key",
 		Reach: agent.Reach{
-			Tenant: tenant.Tenant{ID: "loja", Servers: servers}.WithDefaults(), Session: "ses_1", Environment: events.EnvironmentTest, Servers: servers,
+			Tenant: tenant.Tenant{ID: "loja", Servers: servers}.WithDefaults(), Session: "ses_1", Environment: events.EnvironmentTest, Servers: servers, Opened: servers,
 		},
 	}
 	return b

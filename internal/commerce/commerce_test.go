@@ -214,6 +214,20 @@ func TestRoutes(t *testing.T) {
 	}
 }
 
+// A server that the tenant has lost since the session was opened is not replaced
+// by another: what was begun there may have had its effect.
+func TestAServerThatIsGoneIsNotReplaced(t *testing.T) {
+	t.Parallel()
+	b := setup(t, "asaas", "stripe")
+	b.call.Reach.Servers = []string{"stripe"}
+	paged := strings.Replace(pix, `"buyer"`, `"success_url":"https://loja.example","buyer"`, 1)
+	result := b.do(t, "codespar_charge", paged)
+	require.Equal(t, events.ToolRefused, result.Status)
+	require.Equal(t, events.FaultServerNotInSession, result.Fault.Code)
+	require.Contains(t, result.Fault.Message, "this session sends it to asaas, which is not connected any more")
+	require.Empty(t, b.stand.sent)
+}
+
 func TestRoutesAreChecked(t *testing.T) {
 	t.Parallel()
 	b := setup(t, "asaas", "stripe", "melhor-envio", "z-api", "nuvem-fiscal")

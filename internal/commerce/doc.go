@@ -49,9 +49,8 @@
 //
 // # What it does not do
 //
-// It does no I/O and keeps nothing. It does not remember which server a call in
-// doubt went to: where an operator changes the tenant's routes or servers in the
-// seconds between a worker's death and the take-over of its call, the recipe of
-// another server is asked, which cannot know of the first one's effect. Asaas's
-// tools here cannot pay a Pix code, nor Stripe's show one without a page.
+// It does no I/O and keeps nothing. Which server a call goes to follows from the
+// session's own servers and routes, which stand in its log: a call in doubt goes
+// to the same one, or nowhere where the tenant has lost it. Asaas's tools here
+// cannot pay a Pix code, nor Stripe's show one without a page.
 package commerce

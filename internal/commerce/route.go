@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/feira-dev/feira/events"
@@ -72,29 +74,34 @@ type order struct {
 	fits func(server string) string
 }
 
-// pick decides which server does a deed: the one that the tenant's routes name,
-// otherwise the first of the session's that can.
+// pick decides which server does a deed: the one that the session's routes name,
+// otherwise the first of the session's that can, whether the tenant still has it
+// or not. What a worker has begun at one server, another is not to begin at a
+// second because the tenant was changed meanwhile.
 func (r *run) pick(ctx context.Context, wanted order) (string, error) {
 	if named := routed(r.call.Reach.Tenant.Routes, wanted.deed, wanted.method); named != "" {
 		switch {
 		case !r.call.Reach.Has(named):
-			return "", r.refuse(events.FaultServerNotInSession, "the tenant's routes send this to %s, which is not connected to this session", named)
+			return "", r.refuse(events.FaultServerNotInSession, "the session's routes send this to %s, which is not connected to this session", named)
 		case !r.market.trades(ctx, r.call.Reach, named, wanted.deed):
-			return "", r.refuse(events.FaultUnknownTool, "the tenant's routes send this to %s, which has no tools for it", named)
+			return "", r.refuse(events.FaultUnknownTool, "the session's routes send this to %s, which has no tools for it", named)
 		case wanted.fits != nil && wanted.fits(named) != "":
-			return "", r.refuse(events.FaultInvalidArguments, "the tenant's routes send this to %s: %s", named, wanted.fits(named))
+			return "", r.refuse(events.FaultInvalidArguments, "the session's routes send this to %s: %s", named, wanted.fits(named))
 		}
 		return named, nil
 	}
 	var reasons []string
-	for _, server := range r.call.Reach.Servers {
+	for _, server := range r.call.Reach.Opened {
 		if !r.market.trades(ctx, r.call.Reach, server, wanted.deed) {
 			continue
 		}
-		if wanted.fits == nil {
-			return server, nil
+		reason := ""
+		if wanted.fits != nil {
+			reason = wanted.fits(server)
 		}
-		reason := wanted.fits(server)
+		if reason == "" && !r.call.Reach.Has(server) {
+			return "", r.refuse(events.FaultServerNotInSession, "this session sends it to %s, which is not connected any more", server)
+		}
 		if reason == "" {
 			return server, nil
 		}
@@ -106,27 +113,13 @@ func (r *run) pick(ctx context.Context, wanted order) (string, error) {
 	return "", r.refuse(events.FaultInvalidArguments, "no server of this session can do it: %s", strings.Join(reasons, "; "))
 }
 
+// routed is the server that routes name for a deed; empty for none.
 func routed(routes tenant.Routes, wanted deed, method string) string {
-	switch wanted {
-	case deedCharge:
-		switch method {
-		case methodPix:
-			return routes.Charge.Pix
-		case methodBoleto:
-			return routes.Charge.Boleto
-		case methodCard:
-			return routes.Charge.Card
-		}
-	case deedPay:
-		return routes.Pay
-	case deedInvoice:
-		return routes.Invoice
-	case deedShip:
-		return routes.Ship
-	case deedNotify:
-		return routes.Notify
+	name := string(wanted)
+	if wanted == deedCharge {
+		name += "." + method
 	}
-	return ""
+	return routes.Named()[name]
 }
 
 // CheckRoutes joins the faults of a tenant's routes: each has to name a server
@@ -134,31 +127,17 @@ func routed(routes tenant.Routes, wanted deed, method string) string {
 // is the tenant's own rule.
 func CheckRoutes(customer tenant.Tenant) error {
 	var faults []error
-	for _, named := range []struct {
-		field, server string
-		deed          deed
-	}{
-		{"charge.pix", customer.Routes.Charge.Pix, deedCharge},
-		{"charge.boleto", customer.Routes.Charge.Boleto, deedCharge},
-		{"charge.card", customer.Routes.Charge.Card, deedCharge},
-		{"pay", customer.Routes.Pay, deedPay},
-		{"ship", customer.Routes.Ship, deedShip},
-		{"notify", customer.Routes.Notify, deedNotify},
-		{"invoice", customer.Routes.Invoice, deedInvoice},
-	} {
-		if named.server == "" {
-			continue
-		}
+	named := customer.Routes.Named()
+	for _, name := range slices.Sorted(maps.Keys(named)) {
+		wanted, _, _ := strings.Cut(name, ".")
 		able := make([]string, 0, 2)
-		found := false
 		for _, one := range trades() {
-			if one.deed == named.deed {
+			if one.deed == deed(wanted) {
 				able = append(able, one.server)
-				found = found || one.server == named.server
 			}
 		}
-		if !found {
-			faults = append(faults, fmt.Errorf("routes.%s: %q cannot do it; %s can", named.field, named.server, strings.Join(able, ", ")))
+		if !slices.Contains(able, named[name]) {
+			faults = append(faults, fmt.Errorf("routes.%s: %q cannot do it; %s can", name, named[name], strings.Join(able, ", ")))
 		}
 	}
 	return errors.Join(faults...)

@@ -35,7 +35,7 @@ func TestNoStepLeavesTheReach(t *testing.T) {
 	within := &open{}
 	market, err := New(Config{Catalogue: within, Provider: within, Now: time.Now})
 	require.NoError(t, err)
-	r := &run{market: market, tool: market.tools[0], call: agent.Call{Reach: agent.Reach{Servers: []string{"asaas"}}}}
+	r := &run{market: market, tool: market.tools[0], call: agent.Call{Reach: agent.Reach{Servers: []string{"asaas"}, Opened: []string{"asaas"}}}}
 	for _, server := range []string{"stripe", agent.OwnServer, ""} {
 		_, err := r.do(t.Context(), step{name: "x", server: server, tool: "get_balance"})
 		var halt *haltError

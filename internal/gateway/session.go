@@ -91,7 +91,7 @@ func (g *Gateway) createSession(ctx context.Context, caller access.Caller, in *c
 		return nil, err
 	}
 	opened := &events.SessionOpened{
-		Servers: in.Body.Servers, Environment: customer.Environment, User: in.Body.UserID,
+		Servers: in.Body.Servers, Environment: customer.Environment, Routes: customer.Routes.Named(), User: in.Body.UserID,
 		IdleSeconds: int(g.cfg.IdleTimeout / time.Second),
 		Metadata:    map[string]string{"tenant_id": string(customer.ID)},
 	}

@@ -36,6 +36,7 @@ type State struct {
 	Closed      bool
 	Servers     []string
 	Environment events.Environment
+	Routes      map[string]string
 	Metadata    map[string]string
 	// Mocks answer the session's tools; nil when it was opened without any.
 	Mocks *mock.Set
@@ -113,7 +114,7 @@ func (s *State) fold(record events.Record) error {
 	switch event := record.Event.(type) {
 	case *events.SessionOpened:
 		s.Opened = true
-		s.Servers, s.Environment, s.Metadata = event.Servers, event.Environment, event.Metadata
+		s.Servers, s.Environment, s.Routes, s.Metadata = event.Servers, event.Environment, event.Routes, event.Metadata
 		if event.Mocks != nil {
 			s.Mocks = mock.Read(event.Mocks)
 		}

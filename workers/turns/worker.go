@@ -211,7 +211,7 @@ func (w *Worker) open(ctx context.Context, customer tenant.Tenant, pages *journa
 	}
 	if !pages.state.Opened {
 		err := pages.Append(ctx, &events.SessionOpened{
-			Servers: customer.Servers, Environment: customer.Environment, Metadata: stamp(customer), Mocks: mocks.Raw(),
+			Servers: customer.Servers, Environment: customer.Environment, Routes: customer.Routes.Named(), Metadata: stamp(customer), Mocks: mocks.Raw(),
 		})
 		if err != nil {
 			return fmt.Errorf("opening session %s: %w", pages.state.ID, err)

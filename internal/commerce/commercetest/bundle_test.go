@@ -122,7 +122,7 @@ func setup(t *testing.T, servers ...string) *testBundle {
 	b.market, err = commerce.New(commerce.Config{Catalogue: b.client, Provider: b.client, Now: b.clock})
 	require.NoError(t, err)
 	b.reach = agent.Reach{
-		Tenant: tenant.Tenant{ID: shop, Servers: servers}.WithDefaults(), Session: "ses_1", Environment: events.EnvironmentTest, Servers: servers,
+		Tenant: tenant.Tenant{ID: shop, Servers: servers}.WithDefaults(), Session: "ses_1", Environment: events.EnvironmentTest, Servers: servers, Opened: servers,
 	}
 	t.Cleanup(func() {
 		b.client.Close()

@@ -217,7 +217,7 @@ func (b *effectsBundle) prepared(t *rapid.T, held fields) string {
 		server, tool, _ := agent.SplitTool(step[0])
 		result := b.market.Call(context.Background(), agent.Call{
 			Tenant: shop, Environment: events.EnvironmentTest, Server: server, Tool: tool, Arguments: json.RawMessage(step[1]),
-			Key: "prepare_" + strconv.Itoa(i), Reach: agent.Reach{Servers: []string{b.server}, Environment: events.EnvironmentTest},
+			Key: "prepare_" + strconv.Itoa(i), Reach: agent.Reach{Servers: []string{b.server}, Opened: []string{b.server}, Environment: events.EnvironmentTest},
 		})
 		require.Equal(t, events.ToolOK, result.Status, "%+v", result.Fault)
 		var made struct{ ID string }
