@@ -16,7 +16,7 @@ import (
 // setupBroker is a broker with two tenants, and no role that runs.
 func setupBroker(t *testing.T) *testBundle {
 	t.Helper()
-	b := &testBundle{dir: t.TempDir(), url: testenv.Restartable(t).URL}
+	b := &testBundle{log: testenv.Log(t), dir: testenv.Dir(t), url: testenv.Restartable(t).URL}
 	file := filepath.Join(b.dir, "tenants.yaml")
 	require.NoError(t, os.WriteFile(file, []byte(tenantsFile), 0o600))
 	b.feira(t, "", "tenant", "apply", "-f", file)
