@@ -135,7 +135,11 @@ func prepare(to target, from *sdk.Tool) (*tool, agent.Tool, error) {
 	if made.schema, err = compile(parameters); err != nil {
 		return nil, agent.Tool{}, err
 	}
-	description := hostile.Clip(to.scrubber().Scrub(hostile.Clean(from.Description)), maxDescription)
+	// A stranger's words stand among Feira's own here, so they are named as such.
+	description := to.scrubber().Scrub(hostile.Clean(from.Description))
+	if description != "" {
+		description = hostile.Clip("As its server "+to.key.Server+" describes it: "+description, maxDescription)
+	}
 	return made, agent.Tool{Name: full, Description: description, Parameters: parameters}, nil
 }
 

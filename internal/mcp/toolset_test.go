@@ -81,7 +81,7 @@ func TestAListIsBounded(t *testing.T) {
 
 	made, leftOut = assemble(box(false), []*sdk.Tool{{Name: "a", Description: "first"}, {Name: "a", Description: "second"}})
 	require.Len(t, made.shown, 1)
-	require.Equal(t, "first", made.shown[0].Description)
+	require.Equal(t, "As its server box describes it: first", made.shown[0].Description)
 	require.Equal(t, []string{"a: it is there twice"}, leftOut)
 
 	long := map[string]any{"type": "object", "description": strings.Repeat("x", maxSchema-64)}
@@ -108,7 +108,7 @@ func TestWordsOfAServerAreClean(t *testing.T) {
 		InputSchema: map[string]any{"properties": map[string]any{"x\x00": map[string]any{"description": "a\u200fb sk_live_51Habc"}}},
 	}})
 	require.Empty(t, leftOut)
-	require.True(t, strings.HasPrefix(made.shown[0].Description, "Finds it[31m for [redacted] é"))
+	require.True(t, strings.HasPrefix(made.shown[0].Description, "As its server box describes it: Finds it[31m for [redacted] é"))
 	require.LessOrEqual(t, len(made.shown[0].Description), maxDescription)
 	require.JSONEq(t, `{"type":"object","properties":{"x":{"description":"ab [redacted]"}}}`, string(made.shown[0].Parameters))
 }

@@ -109,15 +109,17 @@ func (c *Client) judgeResult(e errand, got reply) agent.Result {
 }
 
 // judgeError reads an error of the protocol. Those that the call was not
-// understood are certain; behind any other the tool may have begun.
+// understood are certain; behind any other the tool may have begun. The server's
+// words make each one a provider's, which a model reads as quoted: the codes of
+// Feira's own refusals are for Feira's own words.
 func (e errand) judgeError(fault *jsonrpc.Error) agent.Result {
 	words := " (" + strconv.FormatInt(fault.Code, 10) + "): " + said(e.to.scrubber(), fault.Message)
 	name := e.to.key.Server
 	switch fault.Code {
 	case jsonrpc.CodeInvalidParams:
-		return e.settled(failure(events.FaultInvalidArguments, name+" does not take the arguments"+words))
+		return e.settled(failure(events.FaultProviderError, name+" does not take the arguments"+words))
 	case jsonrpc.CodeMethodNotFound:
-		return e.settled(failure(events.FaultUnknownTool, name+" has no such tool"+words))
+		return e.settled(failure(events.FaultProviderError, name+" has no such tool"+words))
 	case jsonrpc.CodeParseError, jsonrpc.CodeInvalidRequest:
 		return e.settled(failure(events.FaultProviderError, name+" does not understand the call"+words))
 	default:

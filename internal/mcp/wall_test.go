@@ -264,8 +264,8 @@ func TestFaultsOfACall(t *testing.T) {
 		code    string
 		says    string
 	}{
-		"invalid params":          {protocolError(-32602), events.ToolError, events.ToolError, events.FaultInvalidArguments, "does not take the arguments (-32602): no way here"},
-		"no such tool":            {protocolError(-32601), events.ToolError, events.ToolError, events.FaultUnknownTool, "has no such tool"},
+		"invalid params":          {protocolError(-32602), events.ToolError, events.ToolError, events.FaultProviderError, "does not take the arguments (-32602): no way here"},
+		"no such tool":            {protocolError(-32601), events.ToolError, events.ToolError, events.FaultProviderError, "has no such tool"},
 		"invalid request":         {protocolError(-32600), events.ToolError, events.ToolError, events.FaultProviderError, "does not understand the call"},
 		"internal error":          {protocolError(-32603), events.ToolUnknown, events.ToolError, events.FaultProviderError, "answered with an error (-32603)"},
 		"an error of its own":     {protocolError(-32042), events.ToolUnknown, events.ToolError, events.FaultProviderError, "answered with an error (-32042)"},
