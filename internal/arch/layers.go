@@ -85,6 +85,7 @@ func layers() map[string]Layer {
 
 		"internal/bus":      LayerSide,
 		"internal/natsd":    LayerSide,
+		"internal/pgd":      LayerSide,
 		"internal/natskv":   LayerSide,
 		"internal/vault":    LayerSide,
 		"internal/provider": LayerSide,

@@ -66,27 +66,18 @@ func (l *Ledger) ToolCalls(ctx context.Context, filter usage.ToolCallFilter) (us
 	statement := l.dialect.bind("SELECT tenant_id, source, event_id, session_id, request_id, server, tool, outcome, billable, environment," +
 		" attempts, duration_ms, metadata, occurred_at FROM usage_rows WHERE " + strings.Join(where.parts, " AND ") +
 		" ORDER BY occurred_at DESC, tenant_id DESC, source DESC, event_id DESC LIMIT ?")
-	found, err := l.reader.QueryContext(ctx, statement, append(where.args, limit+1)...)
-	if err != nil {
-		return usage.ToolCallPage{}, fmt.Errorf("listing tool calls: %w", err)
-	}
-	defer func() { _ = found.Close() }()
 	page := usage.ToolCallPage{}
 	var last callsCursor
-	for found.Next() {
-		if len(page.Calls) == limit {
-			if page.Next, err = last.text(); err != nil {
-				return usage.ToolCallPage{}, fmt.Errorf("listing tool calls: %w", err)
-			}
-			break
+	err = l.list(ctx, filter.Tenant, statement, append(where.args, limit+1), func(found scanner) error {
+		if len(page.Calls) == limit { // one more than the page holds: another page follows
+			page.Next, err = last.text()
+			return err
 		}
 		call, cursor, err := scanCall(found)
-		if err != nil {
-			return usage.ToolCallPage{}, fmt.Errorf("listing tool calls: %w", err)
-		}
 		page.Calls, last = append(page.Calls, call), cursor
-	}
-	if err := found.Err(); err != nil {
+		return err
+	})
+	if err != nil {
 		return usage.ToolCallPage{}, fmt.Errorf("listing tool calls: %w", err)
 	}
 	return page, nil

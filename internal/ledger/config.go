@@ -11,8 +11,11 @@ import (
 // Config is how a ledger is opened.
 type Config struct {
 	// Path is the SQLite file. It and its folder are made when missing,
-	// readable by the owner alone.
+	// readable by the owner alone. Exactly one of Path and DSN is set.
 	Path string
+	// DSN is the address of a Postgres database, see [IsPostgres]. Its role owns
+	// the schema, and is none that row-level security does not bind.
+	DSN string
 	// Zone cuts rows into days. It is fixed when the ledger is made; another
 	// one later is [ErrZoneChanged]. Defaults to [usage.DefaultZone].
 	Zone *time.Location
@@ -41,8 +44,13 @@ func (c Config) withDefaults() (Config, error) {
 
 // Validate joins every fault, each naming its field.
 func (c Config) Validate() error {
-	if c.Path == "" {
-		return errors.New("ledger: path is empty")
+	switch {
+	case c.Path == "" && c.DSN == "":
+		return errors.New("ledger: path and dsn are empty")
+	case c.Path != "" && c.DSN != "":
+		return errors.New("ledger: path and dsn exclude each other")
+	case c.DSN != "" && !IsPostgres(c.DSN):
+		return errors.New("ledger: dsn has another scheme than postgres, postgresql")
 	}
 	return nil
 }

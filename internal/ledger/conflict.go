@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	conflictHead    = "INSERT INTO usage_conflicts (tenant_id, source, event_id, hash, kept_hash, refused, recorded_at) VALUES "
+	conflictHead    = "INSERT INTO usage_conflicts (tenant_id, source, event_id, hash, kept_hash, refused, recorded_at) "
 	conflictColumns = 7
 )
 
@@ -43,28 +43,24 @@ func (b *booking) insertConflicts(ctx context.Context, conflicts []conflict) (in
 func (l *Ledger) Conflicts(ctx context.Context, tenant events.TenantID, limit int) ([]usage.Conflict, error) {
 	statement := l.dialect.bind("SELECT tenant_id, source, event_id, hash, kept_hash, refused, recorded_at FROM usage_conflicts" +
 		" WHERE ? IN ('', tenant_id) ORDER BY recorded_at DESC, tenant_id, source, event_id, hash LIMIT ?")
-	found, err := l.reader.QueryContext(ctx, statement, string(tenant), pageSize(limit))
-	if err != nil {
-		return nil, fmt.Errorf("listing conflicts: %w", err)
-	}
-	defer func() { _ = found.Close() }()
 	var conflicts []usage.Conflict
-	for found.Next() {
+	err := l.list(ctx, tenant, statement, []any{string(tenant), pageSize(limit)}, func(found scanner) error {
 		var conflict usage.Conflict
 		var refused string
 		var hash, kept []byte
 		var recordedAt int64
 		err := found.Scan(&conflict.Tenant, &conflict.Source, &conflict.Event, &hash, &kept, &refused, &recordedAt)
 		if err != nil {
-			return nil, fmt.Errorf("listing conflicts: %w", err)
+			return err
 		}
 		if err := json.Unmarshal([]byte(refused), &conflict.Row); err != nil {
-			return nil, fmt.Errorf("listing conflicts: %w", err)
+			return err
 		}
 		conflict.Kept, conflict.Refused, conflict.RecordedAt = hashOf(kept), hashOf(hash), fromNanos(recordedAt)
 		conflicts = append(conflicts, conflict)
-	}
-	if err := found.Err(); err != nil {
+		return nil
+	})
+	if err != nil {
 		return nil, fmt.Errorf("listing conflicts: %w", err)
 	}
 	return conflicts, nil

@@ -15,17 +15,17 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
 	"github.com/feira-dev/feira/events"
 	"github.com/feira-dev/feira/internal/ledger"
 	"github.com/feira-dev/feira/internal/ledger/ledgertest"
+	"github.com/feira-dev/feira/internal/testenv"
 	"github.com/feira-dev/feira/internal/usage"
 )
 
 // crashFile is set for the test binary when it is to be the writer that gets
-// killed: the ledger's file.
-const crashFile = "FEIRA_LEDGER_CRASH_FILE"
+// killed: the ledger's file, or its address.
+const crashTarget = "FEIRA_LEDGER_CRASH_TARGET"
 
 const (
 	crashLives   = 12
@@ -34,14 +34,21 @@ const (
 )
 
 func TestMain(m *testing.M) {
-	if path := os.Getenv(crashFile); path != "" {
-		if err := writeUntilKilled(context.Background(), path, os.Stdout); err != nil {
+	if target := os.Getenv(crashTarget); target != "" {
+		if err := writeUntilKilled(context.Background(), crashConfig(target), os.Stdout); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
 		os.Exit(0)
 	}
-	goleak.VerifyTestMain(m)
+	testenv.Main(m)
+}
+
+func crashConfig(target string) ledger.Config {
+	if ledger.IsPostgres(target) {
+		return ledger.Config{DSN: target}
+	}
+	return ledger.Config{Path: target}
 }
 
 // crashBatch is the n-th batch of the ground truth. Batches overlap by half, so
@@ -69,8 +76,8 @@ func (f *failure) FailNow()                          { panic(f.err) }
 // writeUntilKilled records everything from the beginning, as a consumer does
 // whose acknowledgements were all lost, and says before each batch that it is
 // about to.
-func writeUntilKilled(ctx context.Context, path string, out io.Writer) error {
-	book, err := ledger.Open(ctx, ledger.Config{Path: path})
+func writeUntilKilled(ctx context.Context, config ledger.Config, out io.Writer) error {
+	book, err := ledger.Open(ctx, config)
 	if err != nil {
 		return err
 	}
@@ -90,20 +97,32 @@ func writeUntilKilled(ctx context.Context, path string, out io.Writer) error {
 // short it holds exactly the ground truth.
 func TestKilledWriterLosesAndDoublesNothing(t *testing.T) {
 	t.Parallel()
-	path := filepath.Join(t.TempDir(), "ledger.db")
+	for name, target := range map[string]func(testing.TB) string{
+		"SQLite":   func(tb testing.TB) string { tb.Helper(); return filepath.Join(tb.TempDir(), "ledger.db") },
+		"Postgres": func(tb testing.TB) string { tb.Helper(); return testenv.Postgres(tb) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			killWriters(t, target(t))
+		})
+	}
+}
+
+func killWriters(t *testing.T, target string) {
+	t.Helper()
 	random := rand.New(rand.NewPCG(2026, 11))
 	furthest := 0
 	for life := range crashLives {
 		// Each life gets a little further than the last, so that it dies in a
 		// batch that is new, and at another point of it.
 		batch := life*(crashBatches-2)/crashLives + random.IntN(2)
-		furthest = max(furthest, killAt(t, path, batch, time.Duration(random.IntN(4_000))*time.Microsecond))
-		requireSound(t, path)
+		furthest = max(furthest, killAt(t, target, batch, time.Duration(random.IntN(4_000))*time.Microsecond))
+		requireSound(t, target)
 	}
 	require.Positive(t, furthest)
-	require.Equal(t, crashBatches-1, killAt(t, path, crashBatches, 0), "the last life is not cut short")
+	require.Equal(t, crashBatches-1, killAt(t, target, crashBatches, 0), "the last life is not cut short")
 
-	book, err := ledger.Open(t.Context(), ledger.Config{Path: path})
+	book, err := ledger.Open(t.Context(), crashConfig(target))
 	require.NoError(t, err)
 	defer func() { require.NoError(t, book.Close()) }()
 	tallies := map[events.TenantID]*usage.Tally{}
@@ -134,10 +153,10 @@ func TestKilledWriterLosesAndDoublesNothing(t *testing.T) {
 
 // killAt starts a writer and kills it a moment after it has begun a batch. It
 // returns the last batch begun.
-func killAt(t *testing.T, path string, batch int, after time.Duration) int {
+func killAt(t *testing.T, target string, batch int, after time.Duration) int {
 	t.Helper()
 	child := exec.CommandContext(t.Context(), os.Args[0])
-	child.Env = append(os.Environ(), crashFile+"="+path)
+	child.Env = append(os.Environ(), crashTarget+"="+target)
 	child.Stderr = os.Stderr
 	out, err := child.StdoutPipe()
 	require.NoError(t, err)
@@ -162,9 +181,9 @@ func killAt(t *testing.T, path string, batch int, after time.Duration) int {
 }
 
 // requireSound opens what a dead writer left and lets the ledger check itself.
-func requireSound(t *testing.T, path string) {
+func requireSound(t *testing.T, target string) {
 	t.Helper()
-	book, err := ledger.Open(t.Context(), ledger.Config{Path: path})
+	book, err := ledger.Open(t.Context(), crashConfig(target))
 	require.NoError(t, err)
 	found, err := book.Verify(t.Context())
 	require.NoError(t, err)

@@ -1,22 +1,47 @@
 package ledger
 
 import (
+	"context"
+	"database/sql"
 	"io/fs"
 	"strings"
 
 	"github.com/pressly/goose/v3"
+
+	"github.com/feira-dev/feira/events"
+	"github.com/feira-dev/feira/internal/usage"
 )
 
 // dialect is what an engine does its own way. Statements are written once,
 // with "?" for parameters, in the SQL that SQLite and Postgres share.
 type dialect struct {
-	goose      goose.Dialect
 	migrations fs.FS
+	goose      goose.Dialect
+	locked     []goose.ProviderOption // how two processes migrate one after the other
 	// bind rewrites the placeholders of a statement.
 	bind func(statement string) string
 	// parameters is how many one statement may have.
 	parameters int
+	// prepare readies a statement that takes many rows. It is called outside
+	// of transactions.
+	prepare func(ctx context.Context, writer *sql.DB, shape shape) (bulk, error)
+	// claimed says that a table of its own decides which events are new,
+	// because the rows' table is cut by time.
+	claimed bool
+	// makeRoom prepares the tables for these rows, before the transaction.
+	makeRoom func(ctx context.Context, writer *sql.DB, rows []usage.Row) error
+	// takeTurn begins a writer's transaction: it returns when no other writer
+	// has one.
+	takeTurn func(ctx context.Context, tx *sql.Tx) error
+	// confine lets a reader's transaction see one tenant, or all where scope
+	// is everyTenant.
+	confine func(ctx context.Context, tx *sql.Tx, scope events.TenantID) error
+	// reading makes all statements of a reader's transaction see one moment.
+	reading sql.TxOptions
 }
+
+// everyTenant is the scope of an operator's own queries. No tenant is called so.
+const everyTenant events.TenantID = "*"
 
 // chunk is how many rows of so many columns one statement may carry.
 func (d dialect) chunk(columns int) int { return max(d.parameters/columns, 1) }
@@ -24,16 +49,37 @@ func (d dialect) chunk(columns int) int { return max(d.parameters/columns, 1) }
 // insert is the head, so many groups of placeholders, and the tail of a
 // statement that writes rows.
 func (d dialect) insert(head string, columns, rows int, tail string) string {
+	return d.bind(head + values(columns, rows) + tail)
+}
+
+// values is a VALUES list of so many groups of placeholders.
+func values(columns, rows int) string {
 	group := "(" + strings.Repeat("?, ", columns-1) + "?)"
-	var text strings.Builder
-	text.Grow(len(head) + len(tail) + rows*(len(group)+2))
-	text.WriteString(head)
-	for i := range rows {
-		if i > 0 {
-			text.WriteString(", ")
-		}
-		text.WriteString(group)
+	return "VALUES " + strings.Repeat(group+", ", rows-1) + group
+}
+
+// read runs queries that see one moment of a tenant, or of all where scope is
+// empty.
+func (l *Ledger) read(ctx context.Context, scope events.TenantID, query func(tx *sql.Tx) error) error {
+	options := l.dialect.reading
+	tx, err := l.reader.BeginTx(ctx, &options)
+	if err != nil {
+		return err
 	}
-	text.WriteString(tail)
-	return d.bind(text.String())
+	defer func() { _ = tx.Rollback() }() // nothing is written
+	if scope == "" {
+		scope = everyTenant
+	}
+	if err := l.dialect.confine(ctx, tx, scope); err != nil {
+		return err
+	}
+	return query(tx)
+}
+
+// list is read with one query, whose answer goes to scan row by row.
+func (l *Ledger) list(ctx context.Context, scope events.TenantID, statement string, args []any, scan func(scanner) error) error {
+	return l.read(ctx, scope, func(tx *sql.Tx) error {
+		found, err := tx.QueryContext(ctx, statement, args...) //nolint:sqlclosecheck,rowserrcheck // scanAll does both
+		return scanAll(found, err, scan)
+	})
 }

@@ -10,4 +10,7 @@ var (
 	// ErrRaced occurs when another writer recorded some of a batch's events at
 	// the same time; nothing of the batch is recorded, and trying again is safe.
 	ErrRaced = errors.New("another writer recorded events of this batch")
+	// ErrBypass occurs when row-level security does not bind the database's
+	// role: it is a superuser, or has BYPASSRLS.
+	ErrBypass = errors.New("the role bypasses row-level security; use an ordinary one that owns the database")
 )

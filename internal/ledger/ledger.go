@@ -3,9 +3,10 @@
 // a request does not need it.
 //
 // It owns the schema and its migrations, the one transaction that books a
-// batch, and the queries. SQLite is built in; whatever an engine does its own
-// way stands behind [dialect], and package ledgertest holds every engine to one
-// suite.
+// batch, and the queries. SQLite is built in, Postgres is for production;
+// whatever an engine does its own way stands behind [dialect], and package
+// ledgertest holds both to one suite. In Postgres rows are cut by month, and
+// row-level security is forced: a query that names no tenant sees nothing.
 //
 // It promises:
 //
@@ -40,8 +41,9 @@ type Ledger struct {
 	dialect dialect
 	writer  *sql.DB
 	reader  *sql.DB
-	// lookups, inserts and sums are the writer's, prepared once.
-	lookups, inserts, sums *runs
+	// These are the writer's, prepared once; claims is nil where the rows'
+	// table itself decides which events are new.
+	lookups, claims, inserts, sums bulk
 
 	zone   *time.Location
 	logger *slog.Logger
@@ -58,13 +60,9 @@ func Open(ctx context.Context, config Config) (*Ledger, error) {
 	if err != nil {
 		return nil, err
 	}
-	writer, reader, err := openSQLite(config.Path)
-	if err != nil {
+	ledger := &Ledger{zone: config.Zone, logger: config.Logger, now: config.Now}
+	if err := ledger.connect(ctx, config); err != nil {
 		return nil, fmt.Errorf("opening the ledger: %w", err)
-	}
-	ledger := &Ledger{
-		dialect: sqliteDialect(), writer: writer, reader: reader,
-		zone: config.Zone, logger: config.Logger, now: config.Now,
 	}
 	if err := ledger.prepare(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("opening the ledger: %w", err), ledger.Close())
@@ -74,7 +72,28 @@ func Open(ctx context.Context, config Config) (*Ledger, error) {
 
 // Close ends the ledger's connections. Work under way ends first.
 func (l *Ledger) Close() error {
-	return errors.Join(l.lookups.close(), l.inserts.close(), l.sums.close(), l.reader.Close(), l.writer.Close())
+	var faults []error
+	for _, statement := range []bulk{l.lookups, l.claims, l.inserts, l.sums} {
+		if statement != nil {
+			faults = append(faults, statement.close())
+		}
+	}
+	return errors.Join(append(faults, l.reader.Close(), l.writer.Close())...)
+}
+
+func (l *Ledger) connect(ctx context.Context, config Config) (err error) {
+	if config.DSN == "" {
+		if l.dialect, err = sqliteDialect(); err != nil {
+			return err
+		}
+		l.writer, l.reader, err = openSQLite(config.Path)
+		return err
+	}
+	if l.dialect, err = postgresDialect(); err != nil {
+		return err
+	}
+	l.writer, l.reader, err = openPostgres(ctx, config.DSN)
+	return err
 }
 
 // Zone is the zone that cuts the ledger's days.
@@ -87,15 +106,24 @@ func (l *Ledger) prepare(ctx context.Context) error {
 	if err := l.pinZone(ctx); err != nil {
 		return err
 	}
-	var err error
-	if l.lookups, err = l.prepareRuns(ctx, knownHead, knownColumns, knownTail); err != nil {
-		return err
+	for _, statement := range []struct {
+		into  *bulk
+		shape shape
+	}{
+		{&l.lookups, l.knownShape()},
+		{&l.claims, claimShape()},
+		{&l.inserts, rowShape()},
+		{&l.sums, rollupShape()},
+	} {
+		if statement.into == &l.claims && !l.dialect.claimed {
+			continue
+		}
+		var err error
+		if *statement.into, err = l.dialect.prepare(ctx, l.writer, statement.shape); err != nil {
+			return err
+		}
 	}
-	if l.inserts, err = l.prepareRuns(ctx, rowHead, rowColumns, ifNew); err != nil {
-		return err
-	}
-	l.sums, err = l.prepareRuns(ctx, rollupHead, rollupColumns, rollupTail)
-	return err
+	return nil
 }
 
 // migrateTries bounds how often a migration is begun again because another
@@ -105,7 +133,7 @@ const migrateTries = 5
 
 func (l *Ledger) migrate(ctx context.Context) error {
 	provider, err := goose.NewProvider(l.dialect.goose, l.writer, l.dialect.migrations,
-		goose.WithDisableGlobalRegistry(true))
+		append(l.dialect.locked, goose.WithDisableGlobalRegistry(true))...)
 	if err != nil {
 		return err
 	}

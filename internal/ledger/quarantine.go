@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	rejectedHead    = "INSERT INTO usage_quarantine (digest, tenant_id, reason, detail, subject, header, data, sequence, received_at, recorded_at) VALUES "
+	rejectedHead    = "INSERT INTO usage_quarantine (digest, tenant_id, reason, detail, subject, header, data, sequence, received_at, recorded_at) "
 	rejectedColumns = 10
 )
 
@@ -80,20 +80,13 @@ func nonNil(data []byte) []byte {
 func (l *Ledger) Quarantine(ctx context.Context, tenant events.TenantID, limit int) ([]usage.Quarantined, error) {
 	statement := l.dialect.bind("SELECT tenant_id, reason, detail, subject, header, data, sequence, received_at, recorded_at FROM usage_quarantine" +
 		" WHERE ? IN ('', tenant_id) ORDER BY recorded_at DESC, sequence, digest LIMIT ?")
-	found, err := l.reader.QueryContext(ctx, statement, string(tenant), pageSize(limit))
-	if err != nil {
-		return nil, fmt.Errorf("listing the quarantine: %w", err)
-	}
-	defer func() { _ = found.Close() }()
 	var kept []usage.Quarantined
-	for found.Next() {
+	err := l.list(ctx, tenant, statement, []any{string(tenant), pageSize(limit)}, func(found scanner) error {
 		item, err := scanQuarantined(found)
-		if err != nil {
-			return nil, fmt.Errorf("listing the quarantine: %w", err)
-		}
 		kept = append(kept, item)
-	}
-	if err := found.Err(); err != nil {
+		return err
+	})
+	if err != nil {
 		return nil, fmt.Errorf("listing the quarantine: %w", err)
 	}
 	return kept, nil

@@ -18,11 +18,17 @@ func (l *Ledger) Record(ctx context.Context, batch usage.Batch) (usage.Outcome, 
 	if len(batch.Rows)+len(batch.Rejected) == 0 {
 		return usage.Outcome{}, nil
 	}
+	if err := l.dialect.makeRoom(ctx, l.writer, batch.Rows); err != nil {
+		return usage.Outcome{}, fmt.Errorf("recording usage: %w", err)
+	}
 	tx, err := l.writer.BeginTx(ctx, nil)
 	if err != nil {
 		return usage.Outcome{}, fmt.Errorf("recording usage: %w", err)
 	}
 	defer func() { _ = tx.Rollback() }() // harmless after the commit
+	if err := l.dialect.takeTurn(ctx, tx); err != nil {
+		return usage.Outcome{}, fmt.Errorf("recording usage: taking a turn: %w", err)
+	}
 	booking := &booking{ledger: l, tx: tx, recordedAt: l.now().UTC()}
 	outcome, err := booking.book(ctx, batch)
 	if err != nil {
@@ -99,70 +105,84 @@ func (b *booking) sort(ctx context.Context, rows []usage.Row) (fresh []hashedRow
 	return fresh, conflicts, nil
 }
 
-const (
-	knownHead    = "WITH asked (tenant_id, source, event_id) AS (VALUES "
-	knownColumns = 3
-	knownTail    = ") SELECT held.tenant_id, held.source, held.event_id, held.hash FROM asked" +
-		" JOIN usage_rows AS held ON held.tenant_id = asked.tenant_id AND held.source = asked.source AND held.event_id = asked.event_id"
-)
+// knownShape asks the table that decides which events are new.
+func (l *Ledger) knownShape() shape {
+	table := "usage_rows"
+	if l.dialect.claimed {
+		table = "usage_ids"
+	}
+	return shape{
+		"WITH asked (tenant_id, source, event_id) AS (", kinds("ttt"),
+		") SELECT held.tenant_id, held.source, held.event_id, held.hash FROM asked JOIN " + table + " AS held" +
+			" ON held.tenant_id = asked.tenant_id AND held.source = asked.source AND held.event_id = asked.event_id",
+	}
+}
 
 // known holds the hashes of those rows whose ids the ledger has.
 func (b *booking) known(ctx context.Context, rows []usage.Row) (map[usage.ID]usage.Hash, error) {
 	known := make(map[usage.ID]usage.Hash, len(rows))
-	err := inRuns(rows, b.ledger.lookups, func(lookup *sql.Stmt, run []usage.Row) error {
-		args := make([]any, 0, len(run)*knownColumns)
-		for _, row := range run {
-			args = append(args, string(row.Tenant), row.Source, row.Event)
-		}
-		prepared := b.tx.StmtContext(ctx, lookup)
-		defer func() { _ = prepared.Close() }()
-		found, err := prepared.QueryContext(ctx, args...)
-		if err != nil {
+	args := make([]any, 0, len(rows)*3)
+	for _, row := range rows {
+		args = append(args, string(row.Tenant), row.Source, row.Event)
+	}
+	err := b.ledger.lookups.query(ctx, b.tx, args, func(found scanner) error {
+		var id usage.ID
+		var hash []byte
+		if err := found.Scan(&id.Tenant, &id.Source, &id.Event, &hash); err != nil {
 			return err
 		}
-		defer func() { _ = found.Close() }()
-		for found.Next() {
-			var id usage.ID
-			var hash []byte
-			if err := found.Scan(&id.Tenant, &id.Source, &id.Event, &hash); err != nil {
-				return err
-			}
-			known[id] = hashOf(hash)
-		}
-		return found.Err()
+		known[id] = hashOf(hash)
+		return nil
 	})
 	return known, err
 }
 
-const (
-	rowHead = "INSERT INTO usage_rows (tenant_id, source, event_id, hash, meter, session_id, request_id, server, tool, model," +
-		" outcome, billable, environment, quantities, attempts, duration_ms, metadata, day, occurred_at, received_at, recorded_at, sequence) VALUES "
-	rowColumns = 22
-	ifNew      = " ON CONFLICT DO NOTHING"
-)
+const ifNew = " ON CONFLICT DO NOTHING"
+
+func claimShape() shape {
+	return shape{"INSERT INTO usage_ids (tenant_id, source, event_id, hash, occurred_at) ", kinds("tttbi"), ifNew}
+}
+
+func rowShape() shape {
+	return shape{
+		"INSERT INTO usage_rows (tenant_id, source, event_id, hash, meter, session_id, request_id, server, tool, model," +
+			" outcome, billable, environment, quantities, attempts, duration_ms, metadata, day, occurred_at, received_at, recorded_at, sequence) ",
+		kinds("tttbtttttttittiittiiii"), ifNew,
+	}
+}
 
 // insertRows writes new rows. Where another writer was faster the whole batch
 // is given up: what it inserted must not be summed a second time.
 func (b *booking) insertRows(ctx context.Context, rows []hashedRow) error {
-	return inRuns(rows, b.ledger.inserts, func(insert *sql.Stmt, run []hashedRow) error {
-		args := make([]any, 0, len(run)*rowColumns)
-		for _, row := range run {
-			var err error
-			if args, err = b.appendRow(args, row); err != nil {
-				return fmt.Errorf("inserting rows: %w", err)
-			}
+	if b.ledger.claims != nil {
+		args := make([]any, 0, len(rows)*5)
+		for _, row := range rows {
+			args = append(args, string(row.Tenant), row.Source, row.Event, row.hash[:], nanos(row.OccurredAt))
 		}
-		prepared := b.tx.StmtContext(ctx, insert)
-		defer func() { _ = prepared.Close() }()
-		inserted, err := affected(prepared.ExecContext(ctx, args...))
-		if err != nil {
+		if err := b.insertAll(ctx, b.ledger.claims, args, len(rows)); err != nil {
+			return fmt.Errorf("claiming events: %w", err)
+		}
+	}
+	shape := rowShape()
+	args := make([]any, 0, len(rows)*len(shape.columns))
+	for _, row := range rows {
+		var err error
+		if args, err = b.appendRow(args, row); err != nil {
 			return fmt.Errorf("inserting rows: %w", err)
 		}
-		if inserted != len(run) {
-			return fmt.Errorf("inserting rows: %w", ErrRaced)
-		}
-		return nil
-	})
+	}
+	if err := b.insertAll(ctx, b.ledger.inserts, args, len(rows)); err != nil {
+		return fmt.Errorf("inserting rows: %w", err)
+	}
+	return nil
+}
+
+func (b *booking) insertAll(ctx context.Context, statement bulk, args []any, want int) error {
+	inserted, err := statement.exec(ctx, b.tx, args)
+	if err == nil && inserted != want {
+		err = ErrRaced
+	}
+	return err
 }
 
 func (b *booking) appendRow(args []any, row hashedRow) ([]any, error) {
@@ -179,7 +199,7 @@ func (b *booking) appendRow(args []any, row hashedRow) ([]any, error) {
 	return append(args,
 		string(row.Tenant), row.Source, row.Event, row.hash[:], string(row.Meter), string(row.Session), string(row.Request),
 		row.Server, row.Tool, row.Model, row.Outcome, flag(row.Billable), string(row.Environment), string(quantities),
-		row.Attempts, row.Duration.Milliseconds(), string(metadata), b.ledger.day(row.Row),
+		int64(row.Attempts), row.Duration.Milliseconds(), string(metadata), b.ledger.day(row.Row),
 		nanos(row.OccurredAt), nanos(row.ReceivedAt), nanos(b.recordedAt), int64(row.Sequence)), nil //nolint:gosec // a stream does not reach 2^63 messages
 }
 

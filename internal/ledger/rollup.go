@@ -3,7 +3,6 @@ package ledger
 import (
 	"cmp"
 	"context"
-	"database/sql"
 	"fmt"
 	"slices"
 
@@ -28,13 +27,14 @@ type rollup struct {
 }
 
 const (
-	rollupHead = "INSERT INTO usage_rollups (tenant_id, day, meter, unit, server, tool, model, billable, environment, whole, nano) VALUES "
+	rollupHead = "INSERT INTO usage_rollups (tenant_id, day, meter, unit, server, tool, model, billable, environment, whole, nano) "
 	// A sum of billionths stays below two wholes, so one carry is enough.
 	rollupTail = " ON CONFLICT (tenant_id, day, meter, unit, server, tool, model, billable, environment) DO UPDATE SET" +
 		" whole = usage_rollups.whole + excluded.whole + (usage_rollups.nano + excluded.nano) / 1000000000," +
 		" nano = (usage_rollups.nano + excluded.nano) % 1000000000"
-	rollupColumns = 11
 )
+
+func rollupShape() shape { return shape{rollupHead, kinds("tttttttitii"), rollupTail} }
 
 // addRollups adds the quantities of new rows to their sums, in the order of
 // keys: two writers then take the same locks in the same order.
@@ -43,19 +43,15 @@ func (b *booking) addRollups(ctx context.Context, rows []hashedRow) error {
 	if err != nil {
 		return fmt.Errorf("summing rows: %w", err)
 	}
-	return inRuns(rollups, b.ledger.sums, func(add *sql.Stmt, run []rollup) error {
-		args := make([]any, 0, len(run)*rollupColumns)
-		for _, sum := range run {
-			args = append(args, string(sum.tenant), sum.day, string(sum.Meter), sum.Unit, sum.Server, sum.Tool, sum.Model,
-				flag(sum.Billable), string(sum.Environment), sum.amount.Whole(), sum.amount.Nano())
-		}
-		prepared := b.tx.StmtContext(ctx, add)
-		defer func() { _ = prepared.Close() }()
-		if _, err := prepared.ExecContext(ctx, args...); err != nil {
-			return fmt.Errorf("summing rows: %w", err)
-		}
-		return nil
-	})
+	var args []any
+	for _, sum := range rollups {
+		args = append(args, string(sum.tenant), sum.day, string(sum.Meter), sum.Unit, sum.Server, sum.Tool, sum.Model,
+			flag(sum.Billable), string(sum.Environment), sum.amount.Whole(), sum.amount.Nano())
+	}
+	if _, err := b.ledger.sums.exec(ctx, b.tx, args); err != nil {
+		return fmt.Errorf("summing rows: %w", err)
+	}
+	return nil
 }
 
 func (b *booking) rollups(rows []hashedRow) ([]rollup, error) {

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"context"
 	"database/sql"
 	"embed"
 	"errors"
@@ -12,6 +13,9 @@ import (
 
 	"github.com/pressly/goose/v3"
 	_ "modernc.org/sqlite" // the driver "sqlite"
+
+	"github.com/feira-dev/feira/events"
+	"github.com/feira-dev/feira/internal/usage"
 )
 
 //go:embed migrations/sqlite/*.sql
@@ -25,17 +29,24 @@ const (
 	sqliteParameters = 6_000
 )
 
-func sqliteDialect() dialect {
+func sqliteDialect() (dialect, error) {
 	migrations, err := fs.Sub(sqliteMigrations, "migrations/sqlite")
 	if err != nil {
-		migrations = sqliteMigrations // the path is constant and valid
+		return dialect{}, err
 	}
 	return dialect{
 		goose:      goose.DialectSQLite3,
 		migrations: migrations,
 		bind:       func(statement string) string { return statement },
 		parameters: sqliteParameters,
-	}
+		prepare:    prepareRuns,
+		makeRoom:   func(context.Context, *sql.DB, []usage.Row) error { return nil },
+		// Beginning an immediate transaction is the turn, and a file has no
+		// walls within.
+		takeTurn: func(context.Context, *sql.Tx) error { return nil },
+		confine:  func(context.Context, *sql.Tx, events.TenantID) error { return nil },
+		reading:  sql.TxOptions{ReadOnly: true},
+	}, nil
 }
 
 // openSQLite opens one connection that writes and a few that read. A commit is

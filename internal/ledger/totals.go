@@ -16,20 +16,21 @@ import (
 // period is all time. Whole days come from the sums, the rest of an odd
 // interval from its rows, both as of one moment.
 func (l *Ledger) Totals(ctx context.Context, tenant events.TenantID, period usage.Period) (usage.Totals, error) {
-	tx, err := l.reader.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
-	if err != nil {
-		return nil, fmt.Errorf("summing usage: %w", err)
-	}
-	defer func() { _ = tx.Rollback() }() // nothing is written
 	tally := usage.NewTally()
 	span := l.span(period)
-	if err := l.tallyDays(ctx, tx, tally, tenant, span); err != nil {
-		return nil, fmt.Errorf("summing usage: %w", err)
-	}
-	for _, edge := range span.edges {
-		if err := l.tallyRows(ctx, tx, tally, tenant, edge); err != nil {
-			return nil, fmt.Errorf("summing usage: %w", err)
+	err := l.read(ctx, tenant, func(tx *sql.Tx) error {
+		if err := l.tallyDays(ctx, tx, tally, tenant, span); err != nil {
+			return err
 		}
+		for _, edge := range span.edges {
+			if err := l.tallyRows(ctx, tx, tally, tenant, edge); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("summing usage: %w", err)
 	}
 	return tally.Totals(), nil
 }
@@ -45,20 +46,14 @@ func (l *Ledger) Tenants(ctx context.Context, period usage.Period) ([]events.Ten
 		args = append(args, edge.day, nanos(edge.From), nanos(edge.To))
 	}
 	statement := l.dialect.bind(strings.Join(parts, " UNION ") + " ORDER BY tenant_id")
-	found, err := l.reader.QueryContext(ctx, statement, args...)
-	if err != nil {
-		return nil, fmt.Errorf("listing tenants: %w", err)
-	}
-	defer func() { _ = found.Close() }()
 	var tenants []events.TenantID
-	for found.Next() {
+	err := l.list(ctx, everyTenant, statement, args, func(found scanner) error {
 		var tenant events.TenantID
-		if err := found.Scan(&tenant); err != nil {
-			return nil, fmt.Errorf("listing tenants: %w", err)
-		}
+		err := found.Scan(&tenant)
 		tenants = append(tenants, tenant)
-	}
-	if err := found.Err(); err != nil {
+		return err
+	})
+	if err != nil {
 		return nil, fmt.Errorf("listing tenants: %w", err)
 	}
 	return tenants, nil

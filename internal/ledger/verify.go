@@ -16,22 +16,45 @@ import (
 // every row against its hash and its day. It reads the ledger as of one moment,
 // tenant by tenant, while others write.
 func (l *Ledger) Verify(ctx context.Context) (usage.Verification, error) {
-	tx, err := l.reader.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	audit := &audit{ledger: l}
+	err := l.read(ctx, everyTenant, func(tx *sql.Tx) error {
+		audit.tx = tx
+		tenants, err := audit.tenants(ctx)
+		if err != nil {
+			return fmt.Errorf("listing tenants: %w", err)
+		}
+		for _, tenant := range tenants {
+			if err := audit.verify(ctx, tenant); err != nil {
+				return fmt.Errorf("tenant %s: %w", tenant, err)
+			}
+		}
+		if l.dialect.claimed {
+			return audit.verifyClaims(ctx)
+		}
+		return nil
+	})
 	if err != nil {
 		return usage.Verification{}, fmt.Errorf("verifying the ledger: %w", err)
 	}
-	defer func() { _ = tx.Rollback() }() // nothing is written
-	audit := &audit{ledger: l, tx: tx}
-	tenants, err := audit.tenants(ctx)
-	if err != nil {
-		return usage.Verification{}, fmt.Errorf("verifying the ledger: listing tenants: %w", err)
-	}
-	for _, tenant := range tenants {
-		if err := audit.verify(ctx, tenant); err != nil {
-			return usage.Verification{}, fmt.Errorf("verifying the ledger: tenant %s: %w", tenant, err)
-		}
-	}
 	return audit.found, nil
+}
+
+// verifyClaims holds the table that decides which events are new against the
+// rows, where these are two: each event has one row, and no row is in the
+// partition that nothing should reach.
+func (a *audit) verifyClaims(ctx context.Context) error {
+	const faults = "SELECT tenant_id, event_id FROM (" +
+		"SELECT tenant_id, source, event_id, hash, occurred_at FROM usage_ids" +
+		" UNION ALL SELECT tenant_id, source, event_id, hash, occurred_at FROM usage_rows) AS pairs" +
+		" GROUP BY tenant_id, source, event_id, hash, occurred_at HAVING COUNT(*) <> 2" +
+		" UNION ALL SELECT tenant_id, event_id FROM usage_rows_default"
+	found, err := a.tx.QueryContext(ctx, faults) //nolint:sqlclosecheck,rowserrcheck // scanAll does both
+	return scanAll(found, err, func(found scanner) error {
+		var difference usage.Difference
+		err := found.Scan(&difference.Tenant, &difference.Event)
+		a.report(difference)
+		return err
+	})
 }
 
 // audit is one run of [Ledger.Verify].

@@ -1,6 +1,7 @@
 package testenv
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"testing"
@@ -27,12 +28,9 @@ func Main(m *testing.M, options ...goleak.Option) {
 	os.Exit(code)
 }
 
-// release ends the shared server and removes the built binary.
+// release ends the shared servers and removes the built binary.
 func release() error {
-	if err := endShared(); err != nil {
-		return err
-	}
-	return built.remove()
+	return errors.Join(endShared(), database.stop(), built.remove())
 }
 
 // Require is for what a test needs of its machine: a database, a program. When
