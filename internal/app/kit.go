@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -179,13 +180,15 @@ func (k *kit) books(ctx context.Context) (*ledger.Ledger, error) {
 	if k.ledger != nil {
 		return k.ledger, nil
 	}
-	path := k.cfg.Ledger.DSN.Reveal()
-	if path == "" {
-		path = filepath.Join(k.cfg.DataDir, "ledger.db")
+	config := ledger.Config{Logger: k.log, Now: k.now}
+	if dsn := k.cfg.Ledger.DSN.Reveal(); ledger.IsPostgres(dsn) {
+		config.DSN = dsn
+	} else {
+		config.Path = cmp.Or(dsn, filepath.Join(k.cfg.DataDir, "ledger.db"))
 	}
-	opened, err := ledger.Open(ctx, ledger.Config{Path: path, Logger: k.log, Now: k.now})
+	opened, err := ledger.Open(ctx, config)
 	if err != nil {
-		return nil, fmt.Errorf("opening the ledger: %w", err)
+		return nil, err
 	}
 	k.ledger = opened
 	k.closers = append(k.closers, func() {

@@ -28,6 +28,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/pressly/goose/v3"
@@ -44,6 +45,9 @@ type Ledger struct {
 	// These are the writer's, prepared once; claims is nil where the rows'
 	// table itself decides which events are new.
 	lookups, claims, inserts, sums bulk
+
+	version int64
+	applied []int64 // by this opening
 
 	zone   *time.Location
 	logger *slog.Logger
@@ -79,6 +83,19 @@ func (l *Ledger) Close() error {
 		}
 	}
 	return errors.Join(append(faults, l.reader.Close(), l.writer.Close())...)
+}
+
+// Engine is sqlite or postgres.
+func (l *Ledger) Engine() string {
+	if l.dialect.goose == goose.DialectPostgres {
+		return "postgres"
+	}
+	return "sqlite"
+}
+
+// Version is that of the tables, with the migrations that this opening applied.
+func (l *Ledger) Version() (version int64, applied []int64) {
+	return l.version, slices.Clone(l.applied)
 }
 
 func (l *Ledger) connect(ctx context.Context, config Config) (err error) {
@@ -140,7 +157,11 @@ func (l *Ledger) migrate(ctx context.Context) error {
 	for try := 1; ; try++ {
 		results, err := provider.Up(ctx)
 		for _, result := range results {
+			l.applied = append(l.applied, result.Source.Version)
 			l.logger.InfoContext(ctx, "ledger migrated", slog.Int64("version", result.Source.Version), slog.Duration("took", result.Duration))
+		}
+		if err == nil {
+			l.version, err = provider.GetDBVersion(ctx)
 		}
 		if err == nil || try == migrateTries || ctx.Err() != nil {
 			return err
