@@ -26,6 +26,7 @@ type benchCommand struct {
 	Tenants    int           `help:"Tenants of the scale." default:"20000"`
 	Queued     int           `help:"Requests of the scale that are queued." default:"200000"`
 	Full       bool          `help:"The scale of the design: 1 000 000 requests of 100 000 tenants."`
+	Rows       int           `help:"Usage rows that metering books for one figure." default:"100000"`
 	Patience   time.Duration `help:"Bound of each wait for something to be served." default:"2m"`
 	Rounds     int           `help:"How often throughput and turns are measured for their medians." default:"3"`
 	Report     string        `help:"Write report.md, report.json and plots into this folder." placeholder:"DIR" type:"path"`
@@ -39,6 +40,7 @@ type benchCommand struct {
 	Scale      benchNamed `cmd:"" help:"Many tenants and a long queue."`
 	Failover   benchNamed `cmd:"" help:"The death of the leading scheduler."`
 	TurnsBench benchNamed `cmd:"" name:"turns" help:"Empty turns end to end."`
+	Metering   benchNamed `cmd:"" help:"Usage events to rows and sums on disk, in SQLite and Postgres."`
 }
 
 // benchNamed is a bench that is chosen by its command's name alone.
@@ -79,7 +81,7 @@ func retold(words *kong.Context) string {
 			continue
 		}
 		switch p.Flag.Name {
-		case "requests", "turns", "rounds", "slots", "flood", "window", "tenants", "queued", "patience":
+		case "requests", "turns", "rounds", "slots", "flood", "window", "tenants", "queued", "rows", "patience":
 			told = append(told, fmt.Sprintf("--%s=%v", p.Flag.Name, words.FlagValue(p.Flag)))
 		case "full":
 			told = append(told, "--full")
@@ -112,7 +114,7 @@ func (c *benchCommand) measure(i *invocation, names []string, outer bool) (repor
 func (c *benchCommand) config(i *invocation, outer bool) bench.Config {
 	config := bench.Config{
 		Requests: c.Requests, Turns: c.Turns, Rounds: c.Rounds, Slots: c.Slots, Flood: c.Flood, Window: c.Window,
-		Tenants: c.Tenants, Queued: c.Queued, Patience: c.Patience, Logger: i.tel.Logger(),
+		Tenants: c.Tenants, Queued: c.Queued, Rows: c.Rows, Patience: c.Patience, Logger: i.tel.Logger(),
 		Progress: func(text string) { say(i.err, "%s", text) },
 	}
 	if c.Full {

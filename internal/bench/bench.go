@@ -24,6 +24,7 @@ func benches() []bench {
 		{"scale", scale},
 		{"failover", failover},
 		{"turns", turnover},
+		{"metering", meter},
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/feira-dev/feira/events"
 	"github.com/feira-dev/feira/internal/bench"
 	"github.com/feira-dev/feira/internal/bus"
+	"github.com/feira-dev/feira/internal/pgd"
 	"github.com/feira-dev/feira/internal/testenv"
 )
 
@@ -20,7 +21,7 @@ import (
 func tiny() bench.Config {
 	return bench.Config{
 		Requests: 400, Turns: 100, Rounds: 2, Slots: 16, Flood: 300, Window: 300 * time.Millisecond,
-		Tenants: 150, Queued: 450, Logger: slog.New(slog.DiscardHandler),
+		Tenants: 150, Queued: 450, Rows: 2_500, Logger: slog.New(slog.DiscardHandler),
 	}
 }
 
@@ -86,6 +87,17 @@ func TestEachBenchMeasures(t *testing.T) {
 			require.Zero(t, report.Failover.OverGrants)
 			require.Positive(t, report.Failover.Seconds)
 		},
+		"metering": func(t *testing.T, report bench.Report) {
+			t.Helper()
+			require.Equal(t, 2_500, report.Metering.Rows)
+			require.True(t, report.Metering.Exact)
+			require.Positive(t, report.Metering.SQLite)
+			require.Len(t, report.Metering.SQLiteAll, 2)
+			if pgd.Available() == nil {
+				require.Positive(t, report.Metering.Postgres)
+				require.Len(t, report.Metering.PostgresAll, 2)
+			}
+		},
 		"turns": func(t *testing.T, report bench.Report) {
 			t.Helper()
 			require.Equal(t, 100, report.Turns.Turns)
@@ -137,7 +149,7 @@ func TestReportHasTheDesignsNames(t *testing.T) {
 	t.Parallel()
 	data, err := json.Marshal(bench.Report{
 		Throughput: &bench.Throughput{}, Latency: &bench.Latency{}, Fairness: &bench.Fairness{}, Flood: &bench.Flood{},
-		Scale: &bench.Scale{}, Failover: &bench.Failover{}, Turns: &bench.Turns{},
+		Scale: &bench.Scale{}, Failover: &bench.Failover{}, Turns: &bench.Turns{}, Metering: &bench.Metering{},
 	})
 	require.NoError(t, err)
 	var groups map[string]any
@@ -149,6 +161,7 @@ func TestReportHasTheDesignsNames(t *testing.T) {
 		"flood":      {"alone_p99_ms", "flood_p99_ms", "flood_p50_ms", "raw_flood_p99_ms"},
 		"scale":      {"tenants", "queued", "runs_per_second_ratio", "rebuild_seconds", "bytes_per_queued", "raw_per_second"},
 		"failover":   {"seconds_to_next_grant", "over_grants", "lost", "duplicated"},
+		"metering":   {"sqlite_rows_per_second", "postgres_rows_per_second", "exact"},
 		"turns":      {"turns_per_second", "log_appends_per_second", "raw_appends_per_second", "cpu_us_per_run"},
 	} {
 		for _, figure := range figures {

@@ -38,6 +38,9 @@ type Config struct {
 	// with 200 000 requests.
 	Tenants int
 	Queued  int
+	// Rows is how many usage rows metering books for one figure. Defaults to
+	// 100 000.
+	Rows int
 	// Patience bounds each wait for something to be served. Defaults to 2 min.
 	Patience time.Duration
 	// Logger hears of what goes wrong, and of all else where it wants to hear
@@ -56,6 +59,7 @@ func (c Config) withDefaults() Config {
 	c.Window = cmp.Or(c.Window, 6*time.Second)
 	c.Tenants = cmp.Or(c.Tenants, 20_000)
 	c.Queued = cmp.Or(c.Queued, 200_000)
+	c.Rows = cmp.Or(c.Rows, 100_000)
 	c.Patience = cmp.Or(c.Patience, 2*time.Minute)
 	if c.Progress == nil {
 		c.Progress = func(string) {}
@@ -78,6 +82,7 @@ func (c Config) Validate() error {
 		{"flood", c.Flood},
 		{"tenants", c.Tenants},
 		{"queued", c.Queued},
+		{"rows", c.Rows},
 		{"window", int(c.Window)},
 		{"patience", int(c.Patience)},
 	} {

@@ -82,6 +82,11 @@ func inOrder(bench string, object json.RawMessage) ([]Figure, error) {
 			return nil, err
 		}
 		figure := Figure{Bench: bench, Name: fmt.Sprint(name)}
+		if bytes.Equal(value, []byte("true")) {
+			value = json.RawMessage("1") // what is so is 1, what is not is 0
+		} else if bytes.Equal(value, []byte("false")) {
+			value = json.RawMessage("0")
+		}
 		into := any(&figure.Value)
 		if bytes.HasPrefix(value, []byte("[")) {
 			into = &figure.All

@@ -18,6 +18,7 @@ type Report struct {
 	Scale      *Scale      `json:"scale,omitempty"`
 	Failover   *Failover   `json:"failover,omitempty"`
 	Turns      *Turns      `json:"turns,omitempty"`
+	Metering   *Metering   `json:"metering,omitempty"`
 
 	traces traces
 }
@@ -134,6 +135,20 @@ type Turns struct {
 	CPU      float64   `json:"cpu_us_per_run"`
 	TurnsAll []float64 `json:"turns_per_second_all"`
 	RawAll   []float64 `json:"raw_appends_per_second_all"`
+}
+
+// Metering is how fast usage events become rows and sums on disk, from the
+// broker's message to the commit: the median of each over the rounds.
+type Metering struct {
+	SQLite float64 `json:"sqlite_rows_per_second"`
+	// Postgres is 0 where the machine has none.
+	Postgres float64 `json:"postgres_rows_per_second"`
+	// Exact says that every ledger verified and had the sums of the ground
+	// truth, though every tenth batch came twice.
+	Exact       bool      `json:"exact"`
+	Rows        int       `json:"rows"`
+	SQLiteAll   []float64 `json:"sqlite_rows_per_second_all"`
+	PostgresAll []float64 `json:"postgres_rows_per_second_all"`
 }
 
 // traces is what the plots draw.

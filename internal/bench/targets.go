@@ -34,6 +34,9 @@ func targets() []target {
 		{"leader killed, over-grants", "failover", "over_grants", true, 0},
 		{"leader killed, requests lost", "failover", "lost", true, 0},
 		{"empty turns a second", "turns", "turns_per_second", false, 10_000},
+		{"usage rows a second into SQLite", "metering", "sqlite_rows_per_second", false, 50_000},
+		{"usage rows a second into Postgres", "metering", "postgres_rows_per_second", false, 30_000},
+		{"ledgers equal to the ground truth", "metering", "exact", false, 1},
 	}
 }
 

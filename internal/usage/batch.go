@@ -14,6 +14,13 @@ type Batch struct {
 	Rejected []Rejected
 }
 
+// Join is this batch with what follows it.
+func (b Batch) Join(next Batch) Batch {
+	b.Rows = append(b.Rows, next.Rows...)
+	b.Rejected = append(b.Rejected, next.Rejected...)
+	return b
+}
+
 // Rejected is a message that cannot be booked.
 type Rejected struct {
 	// Tenant is that of the subject; empty when the subject names none.

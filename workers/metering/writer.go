@@ -7,7 +7,6 @@ import (
 	"log/slog"
 
 	"github.com/feira-dev/feira/events"
-	"github.com/feira-dev/feira/internal/usage"
 )
 
 // WriterConfig is what a [Writer] needs.
@@ -54,7 +53,7 @@ func NewWriter(config WriterConfig) (*Writer, error) {
 // batch be acknowledged; after an error the whole batch is to be handed in
 // again.
 func (w *Writer) Handle(ctx context.Context, batch []events.Message) error {
-	read := usage.ReadBatch(batch)
+	read := readAll(batch)
 	outcome, err := w.ledger.Record(ctx, read)
 	if err != nil {
 		return fmt.Errorf("booking usage: %w", err)
