@@ -9,13 +9,12 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/feira-dev/feira/events"
 	"github.com/feira-dev/feira/internal/app"
 	"github.com/feira-dev/feira/internal/ledger"
 	"github.com/feira-dev/feira/internal/ledger/ledgertest"
 	"github.com/feira-dev/feira/internal/testenv"
 	"github.com/feira-dev/feira/internal/usage"
-
-	"github.com/feira-dev/feira/events"
 )
 
 func TestLedgerMigrateAndVerify(t *testing.T) {

@@ -54,11 +54,11 @@ func meter(ctx context.Context, w *world, report *Report) error {
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("SQLite: %w", err)
+		return fmt.Errorf("in SQLite: %w", err)
 	}
 	result.SQLite = median(result.SQLiteAll)
 	if err := w.meterPostgres(ctx, result, ground); err != nil {
-		return fmt.Errorf("Postgres: %w", err)
+		return fmt.Errorf("in Postgres: %w", err)
 	}
 	w.say("%.0f rows a second into SQLite, %.0f into Postgres, exact: %t", result.SQLite, result.Postgres, result.Exact)
 	return nil

@@ -21,8 +21,7 @@ func prepareArrays(_ context.Context, _ *sql.DB, shape shape) (bulk, error) {
 	for i, column := range shape.columns {
 		sources[i] = "$" + strconv.Itoa(i+1) + "::" + column.array()
 	}
-	text := shape.head + "SELECT * FROM unnest(" + strings.Join(sources, ", ") + ")" + shape.tail
-	return &arrays{columns: shape.columns, text: text}, nil
+	return &arrays{columns: shape.columns, text: shape.text("SELECT * FROM unnest(" + strings.Join(sources, ", ") + ")")}, nil
 }
 
 func (k kind) array() string {
@@ -57,7 +56,7 @@ func (a *arrays) query(ctx context.Context, tx *sql.Tx, args []any, scan func(sc
 	if err != nil {
 		return err
 	}
-	found, err := tx.QueryContext(ctx, a.text, turned...) //nolint:sqlclosecheck,rowserrcheck // scanAll does both
+	found, err := tx.QueryContext(ctx, a.text, turned...)
 	return scanAll(found, err, scan)
 }
 

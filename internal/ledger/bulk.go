@@ -25,6 +25,9 @@ type shape struct {
 	tail    string
 }
 
+// text is the statement with its rows.
+func (s shape) text(rows string) string { return s.head + rows + s.tail }
+
 // bulk is a prepared [shape].
 type bulk interface {
 	// exec runs the statement for rows that stand one after the other in args,
@@ -82,8 +85,7 @@ type runs struct {
 func prepareRuns(ctx context.Context, writer *sql.DB, shape shape) (bulk, error) {
 	made := &runs{columns: len(shape.columns)}
 	for power := range made.prepared {
-		text := shape.head + values(made.columns, 1<<power) + shape.tail
-		statement, err := writer.PrepareContext(ctx, text) //nolint:sqlclosecheck // lives as long as the ledger; close ends it
+		statement, err := writer.PrepareContext(ctx, shape.text(values(made.columns, 1<<power))) //nolint:sqlclosecheck // lives as long as the ledger; close ends it
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("preparing statements: %w", err), made.close())
 		}
@@ -114,9 +116,16 @@ func (r *runs) exec(ctx context.Context, tx *sql.Tx, args []any) (int, error) {
 
 func (r *runs) query(ctx context.Context, tx *sql.Tx, args []any, scan func(scanner) error) error {
 	return r.each(ctx, tx, args, func(statement *sql.Stmt, run []any) error {
-		found, err := statement.QueryContext(ctx, run...) //nolint:sqlclosecheck,rowserrcheck // scanAll does both
+		found, err := statement.QueryContext(ctx, run...)
 		return scanAll(found, err, scan)
 	})
+}
+
+// within lends a statement to a transaction.
+func within(ctx context.Context, tx *sql.Tx, statement *sql.Stmt, handle func(*sql.Stmt) error) error {
+	prepared := tx.StmtContext(ctx, statement)
+	defer func() { _ = prepared.Close() }()
+	return handle(prepared)
 }
 
 // each hands out rows run by run, each with the statement for its length.
@@ -124,8 +133,7 @@ func (r *runs) each(ctx context.Context, tx *sql.Tx, args []any, handle func(sta
 	for rows := len(args) / r.columns; rows > 0; {
 		power := min(bits.Len(uint(rows))-1, largestRun)
 		run := args[:r.columns<<power]
-		prepared := tx.StmtContext(ctx, r.prepared[power])
-		if err := errors.Join(handle(prepared, run), prepared.Close()); err != nil {
+		if err := within(ctx, tx, r.prepared[power], func(prepared *sql.Stmt) error { return handle(prepared, run) }); err != nil {
 			return err
 		}
 		args = args[len(run):]

@@ -79,7 +79,7 @@ func (l *Ledger) read(ctx context.Context, scope events.TenantID, query func(tx 
 // list is read with one query, whose answer goes to scan row by row.
 func (l *Ledger) list(ctx context.Context, scope events.TenantID, statement string, args []any, scan func(scanner) error) error {
 	return l.read(ctx, scope, func(tx *sql.Tx) error {
-		found, err := tx.QueryContext(ctx, statement, args...) //nolint:sqlclosecheck,rowserrcheck // scanAll does both
+		found, err := tx.QueryContext(ctx, statement, args...)
 		return scanAll(found, err, scan)
 	})
 }

@@ -48,7 +48,7 @@ func (a *audit) verifyClaims(ctx context.Context) error {
 		" UNION ALL SELECT tenant_id, source, event_id, hash, occurred_at FROM usage_rows) AS pairs" +
 		" GROUP BY tenant_id, source, event_id, hash, occurred_at HAVING COUNT(*) <> 2" +
 		" UNION ALL SELECT tenant_id, event_id FROM usage_rows_default"
-	found, err := a.tx.QueryContext(ctx, faults) //nolint:sqlclosecheck,rowserrcheck // scanAll does both
+	found, err := a.tx.QueryContext(ctx, faults)
 	return scanAll(found, err, func(found scanner) error {
 		var difference usage.Difference
 		err := found.Scan(&difference.Tenant, &difference.Event)
