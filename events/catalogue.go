@@ -8,7 +8,7 @@ func Catalogue() []Event {
 	return []Event{
 		&SessionOpened{}, &TurnStarted{}, &ModelReplied{}, &ToolReturned{},
 		&ApprovalRequested{}, &ApprovalDecided{}, &TurnCompleted{}, &SessionClosed{},
-		&UsageRecorded{}, &LetterDied{},
+		&UsageRecorded{}, &UsageCorrected{}, &LetterDied{},
 	}
 }
 
@@ -32,6 +32,8 @@ func newEvent(name Type) (Event, error) {
 		return &SessionClosed{}, nil
 	case TypeUsageRecorded:
 		return &UsageRecorded{}, nil
+	case TypeUsageCorrected:
+		return &UsageCorrected{}, nil
 	case TypeLetterDied:
 		return &LetterDied{}, nil
 	default:

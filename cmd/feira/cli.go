@@ -48,6 +48,7 @@ type cli struct {
 	Queue      queueCommand      `cmd:"" help:"Show who waits, for how long and why."`
 	Usage      usageCommand      `cmd:"" help:"Print what a tenant used and owes."`
 	Ledger     ledgerCommand     `cmd:"" name:"ledger" help:"Migrate the ledger's tables, verify its sums."`
+	Ratecard   ratecardCommand   `cmd:"" name:"ratecard" help:"Apply, show and try rate cards."`
 	Dead       deadCommand       `cmd:"" help:"Show what was given up."`
 	Bench      benchCommand      `cmd:"" help:"Measure Feira on this machine, or on a broker of its own."`
 	Check      configCommand     `cmd:"" name:"config" help:"Check the configuration."`

@@ -25,9 +25,5 @@ func (c *usageCommand) Run(i *invocation) error {
 
 func writeUsage(w io.Writer, used app.Usage) {
 	say(w, "%s\t%s", used.Tenant, used.Period)
-	say(w, "METER\tQUANTITY\tUNIT PRICE\tAMOUNT")
-	for _, line := range used.Bill.Lines {
-		say(w, "%s\t%s\t%s\t%s", line.Meter, line.Quantity, line.UnitPrice, line.Amount.Text())
-	}
-	say(w, "total\t\t\t%s", used.Bill.Total)
+	writeBill(w, used.Bill)
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/feira-dev/feira/events"
 	"github.com/feira-dev/feira/internal/bus"
+	"github.com/feira-dev/feira/internal/rating"
 	"github.com/feira-dev/feira/internal/tenant"
 	"github.com/feira-dev/feira/internal/usage"
 )
@@ -28,9 +29,9 @@ type DemoTenant struct {
 	// Turns counts the agent turns that completed.
 	Turns int `json:"turns"`
 	// ToolCalls are the billable rows of the ledger, the oldest first.
-	ToolCalls []DemoCall `json:"tool_calls"`
-	Usage     Summary    `json:"usage"`
-	Bill      usage.Bill `json:"bill"`
+	ToolCalls []DemoCall  `json:"tool_calls"`
+	Usage     Summary     `json:"usage"`
+	Bill      rating.Bill `json:"bill"`
 }
 
 // DemoCall is one tool call as it is billed.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 
 	"github.com/feira-dev/feira/events"
@@ -12,6 +11,7 @@ import (
 	"github.com/feira-dev/feira/internal/commerce"
 	"github.com/feira-dev/feira/internal/config"
 	"github.com/feira-dev/feira/internal/provider"
+	"github.com/feira-dev/feira/internal/rating"
 	"github.com/feira-dev/feira/internal/telemetry"
 	"github.com/feira-dev/feira/internal/tenant"
 	"github.com/feira-dev/feira/internal/usage"
@@ -191,7 +191,7 @@ type Usage struct {
 	Tenant  tenant.ID    `json:"tenant"`
 	Period  usage.Period `json:"period"`
 	Summary Summary      `json:"usage"`
-	Bill    usage.Bill   `json:"bill"`
+	Bill    rating.Bill  `json:"bill"`
 }
 
 // Summary counts billable usage.
@@ -208,25 +208,15 @@ func (o *Operator) Usage(ctx context.Context, id tenant.ID, month string) (Usage
 	if err != nil {
 		return Usage{}, err
 	}
-	period := usage.MonthOf(o.kit.now(), books.Zone())
-	if month != "" {
-		if period, err = usage.ParseMonth(month, books.Zone()); err != nil {
-			return Usage{}, err
-		}
-	}
-	totals, err := books.Totals(ctx, id, period)
-	if err != nil {
-		return Usage{}, fmt.Errorf("adding up usage of %s: %w", id, err)
-	}
-	card, err := o.rateCard()
+	period, err := o.month(books, month)
 	if err != nil {
 		return Usage{}, err
 	}
-	bill, err := usage.Rate(card, totals)
+	used, bill, err := o.rate(ctx, books, RateParams{Tenant: id, Period: period})
 	if err != nil {
-		return Usage{}, fmt.Errorf("rating usage of %s: %w", id, err)
+		return Usage{}, err
 	}
-	summary, err := summarise(totals)
+	summary, err := summarise(used.Totals)
 	return Usage{Tenant: id, Period: period, Summary: summary, Bill: bill}, err
 }
 
@@ -237,22 +227,6 @@ func (o *Operator) ToolCalls(ctx context.Context, filter usage.ToolCallFilter) (
 		return usage.ToolCallPage{}, err
 	}
 	return books.ToolCalls(ctx, filter)
-}
-
-func (o *Operator) rateCard() (*usage.RateCard, error) {
-	path := o.kit.cfg.Ledger.RateCard
-	if path == "" {
-		return usage.DefaultRateCard()
-	}
-	text, err := os.ReadFile(path) //nolint:gosec // the operator names the file
-	if err != nil {
-		return nil, fmt.Errorf("reading the rate card: %w", err)
-	}
-	card, err := usage.ParseRateCard(text)
-	if err != nil {
-		return nil, fmt.Errorf("reading the rate card %s: %w", path, err)
-	}
-	return card, nil
 }
 
 func summarise(totals usage.Totals) (Summary, error) {

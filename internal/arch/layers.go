@@ -70,6 +70,9 @@ func layers() map[string]Layer {
 		"internal/mock":     LayerDomain,
 		"internal/commerce": LayerDomain,
 		"internal/gcra":     LayerDomain,
+		"internal/money":    LayerDomain,
+		"internal/rating":   LayerDomain,
+		"internal/invoice":  LayerDomain,
 
 		"internal/lifecycle": LayerBase,
 		"internal/config":    LayerBase,

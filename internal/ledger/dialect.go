@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"io/fs"
 	"strings"
 
@@ -74,6 +75,26 @@ func (l *Ledger) read(ctx context.Context, scope events.TenantID, query func(tx 
 		return err
 	}
 	return query(tx)
+}
+
+// write runs statements of every tenant in one transaction, which commits when
+// change returns nil. Writers take turns.
+func (l *Ledger) write(ctx context.Context, change func(tx *sql.Tx) error) error {
+	tx, err := l.writer.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }() // harmless after the commit
+	if err := l.dialect.takeTurn(ctx, tx); err != nil {
+		return fmt.Errorf("taking a turn: %w", err)
+	}
+	if err := change(tx); err != nil {
+		return err
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("committing: %w", err)
+	}
+	return nil
 }
 
 // list is read with one query, whose answer goes to scan row by row.

@@ -10,6 +10,9 @@ var (
 	// ErrRaced occurs when another writer recorded some of a batch's events at
 	// the same time; nothing of the batch is recorded, and trying again is safe.
 	ErrRaced = errors.New("another writer recorded events of this batch")
+	// ErrCardExists occurs when a version of a rate card is applied with other
+	// text than it was first.
+	ErrCardExists = errors.New("this version of the rate card exists and says something else")
 	// ErrBypass occurs when row-level security does not bind the database's
 	// role: it is a superuser, or has BYPASSRLS.
 	ErrBypass = errors.New("the role bypasses row-level security; use an ordinary one that owns the database")

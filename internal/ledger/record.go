@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/feira-dev/feira/internal/usage"
@@ -15,27 +16,20 @@ import (
 // quarantine, all or nothing. After nil it is on disk. Recording what was
 // recorded before changes nothing and is counted as duplicates.
 func (l *Ledger) Record(ctx context.Context, batch usage.Batch) (usage.Outcome, error) {
-	if len(batch.Rows)+len(batch.Rejected) == 0 {
+	if batch.Len() == 0 {
 		return usage.Outcome{}, nil
 	}
 	if err := l.dialect.makeRoom(ctx, l.writer, batch.Rows); err != nil {
 		return usage.Outcome{}, fmt.Errorf("recording usage: %w", err)
 	}
-	tx, err := l.writer.BeginTx(ctx, nil)
+	var outcome usage.Outcome
+	err := l.write(ctx, func(tx *sql.Tx) (err error) {
+		booking := &booking{ledger: l, tx: tx, recordedAt: l.now().UTC()}
+		outcome, err = booking.book(ctx, batch)
+		return err
+	})
 	if err != nil {
 		return usage.Outcome{}, fmt.Errorf("recording usage: %w", err)
-	}
-	defer func() { _ = tx.Rollback() }() // harmless after the commit
-	if err := l.dialect.takeTurn(ctx, tx); err != nil {
-		return usage.Outcome{}, fmt.Errorf("recording usage: taking a turn: %w", err)
-	}
-	booking := &booking{ledger: l, tx: tx, recordedAt: l.now().UTC()}
-	outcome, err := booking.book(ctx, batch)
-	if err != nil {
-		return usage.Outcome{}, fmt.Errorf("recording usage: %w", err)
-	}
-	if err := tx.Commit(); err != nil {
-		return usage.Outcome{}, fmt.Errorf("recording usage: committing: %w", err)
 	}
 	return outcome, nil
 }
@@ -45,29 +39,55 @@ type booking struct {
 	ledger     *Ledger
 	tx         *sql.Tx
 	recordedAt time.Time
+	// number is the last that a row or correction was given.
+	number int64
 }
 
 func (b *booking) book(ctx context.Context, batch usage.Batch) (usage.Outcome, error) {
 	var outcome usage.Outcome
-	fresh, conflicts, err := b.sort(ctx, batch.Rows)
+	sorted, err := b.sort(ctx, batch)
 	if err != nil {
 		return outcome, err
 	}
+	if err := b.openNumbers(ctx); err != nil {
+		return outcome, err
+	}
+	fresh := sorted.fresh
 	if err := b.insertRows(ctx, fresh); err != nil {
 		return outcome, err
 	}
 	if err := b.addRollups(ctx, fresh); err != nil {
 		return outcome, err
 	}
-	outcome.Inserted = len(fresh)
-	if outcome.Conflicts, err = b.insertConflicts(ctx, conflicts); err != nil {
+	corrected, refused, err := b.correct(ctx, fresh, batch.Corrections)
+	if err != nil {
 		return outcome, err
 	}
-	if outcome.Quarantined, err = b.insertRejected(ctx, batch.Rejected); err != nil {
+	outcome.Inserted = len(fresh) + corrected
+	if outcome.Conflicts, err = b.insertConflicts(ctx, sorted.conflicts); err != nil {
 		return outcome, err
 	}
-	outcome.Duplicates = len(batch.Rows) + len(batch.Rejected) - outcome.Total()
-	return outcome, nil
+	if outcome.Quarantined, err = b.insertRejected(ctx, slices.Concat(batch.Rejected, sorted.untimely, refused)); err != nil {
+		return outcome, err
+	}
+	outcome.Duplicates = batch.Len() - outcome.Total()
+	return outcome, b.closeNumbers(ctx)
+}
+
+// openNumbers reads the last number that was given. Writers take turns, so
+// nobody else gives the next.
+func (b *booking) openNumbers(ctx context.Context) error {
+	if err := b.tx.QueryRowContext(ctx, "SELECT value FROM ledger_counters WHERE name = 'number'").Scan(&b.number); err != nil {
+		return fmt.Errorf("numbering rows: %w", err)
+	}
+	return nil
+}
+
+func (b *booking) closeNumbers(ctx context.Context) error {
+	if _, err := b.tx.ExecContext(ctx, b.ledger.dialect.bind("UPDATE ledger_counters SET value = ? WHERE name = 'number'"), b.number); err != nil {
+		return fmt.Errorf("numbering rows: %w", err)
+	}
+	return nil
 }
 
 // hashedRow is a row with its hash, which is made once.
@@ -82,27 +102,40 @@ type conflict struct {
 	kept usage.Hash
 }
 
-// sort parts rows that are new from those that contradict a row. What is
-// neither has been recorded. The first row of an id wins, in the ledger and
-// within the batch.
-func (b *booking) sort(ctx context.Context, rows []usage.Row) (fresh []hashedRow, conflicts []conflict, err error) {
+// sorted is a batch's rows by what becomes of them; what is in none of these
+// has been recorded before.
+type sorted struct {
+	fresh     []hashedRow
+	conflicts []conflict
+	untimely  []usage.Rejected
+}
+
+// sort parts rows that are new from those that contradict a row. The first row
+// of an id wins, in the ledger and within the batch.
+func (b *booking) sort(ctx context.Context, batch usage.Batch) (sorted, error) {
+	rows := batch.Rows
+	for _, late := range batch.Untimely {
+		rows = append(rows[:len(rows):len(rows)], late.Row)
+	}
 	known, err := b.known(ctx, rows)
 	if err != nil {
-		return nil, nil, fmt.Errorf("looking events up: %w", err)
+		return sorted{}, fmt.Errorf("looking events up: %w", err)
 	}
-	fresh = make([]hashedRow, 0, len(rows))
-	for _, row := range rows {
+	parted := sorted{fresh: make([]hashedRow, 0, len(batch.Rows))}
+	for i, row := range rows {
 		hashed := hashedRow{Row: row, hash: row.Hash()}
 		kept, seen := known[row.ID]
 		switch {
+		case seen && kept != hashed.hash:
+			parted.conflicts = append(parted.conflicts, conflict{hashedRow: hashed, kept: kept})
+		case !seen && i >= len(batch.Rows):
+			parted.untimely = append(parted.untimely, batch.Untimely[i-len(batch.Rows)].Rejected())
 		case !seen:
 			known[row.ID] = hashed.hash
-			fresh = append(fresh, hashed)
-		case kept != hashed.hash:
-			conflicts = append(conflicts, conflict{hashedRow: hashed, kept: kept})
+			parted.fresh = append(parted.fresh, hashed)
 		}
 	}
-	return fresh, conflicts, nil
+	return parted, nil
 }
 
 // knownShape asks the table that decides which events are new.
@@ -146,8 +179,8 @@ func claimShape() shape {
 func rowShape() shape {
 	return shape{
 		"INSERT INTO usage_rows (tenant_id, source, event_id, hash, meter, session_id, request_id, server, tool, model," +
-			" outcome, billable, environment, quantities, attempts, duration_ms, metadata, day, occurred_at, received_at, recorded_at, sequence) ",
-		kinds("tttbtttttttittiittiiii"), ifNew,
+			" outcome, billable, environment, quantities, attempts, duration_ms, metadata, day, occurred_at, received_at, recorded_at, sequence, number) ",
+		kinds("tttbtttttttittiittiiiii"), ifNew,
 	}
 }
 
@@ -196,11 +229,12 @@ func (b *booking) appendRow(args []any, row hashedRow) ([]any, error) {
 			return nil, err
 		}
 	}
+	b.number++
 	return append(args,
 		string(row.Tenant), row.Source, row.Event, row.hash[:], string(row.Meter), string(row.Session), string(row.Request),
 		row.Server, row.Tool, row.Model, row.Outcome, flag(row.Billable), string(row.Environment), string(quantities),
 		int64(row.Attempts), row.Duration.Milliseconds(), string(metadata), b.ledger.day(row.Row),
-		nanos(row.OccurredAt), nanos(row.ReceivedAt), nanos(b.recordedAt), int64(row.Sequence)), nil //nolint:gosec // a stream does not reach 2^63 messages
+		nanos(row.OccurredAt), nanos(row.ReceivedAt), nanos(b.recordedAt), int64(row.Sequence), b.number), nil //nolint:gosec // a stream does not reach 2^63 messages
 }
 
 // affected is how many rows a statement wrote.

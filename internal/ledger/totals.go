@@ -142,7 +142,11 @@ func (l *Ledger) tallyDays(ctx context.Context, tx *sql.Tx, tally *usage.Tally, 
 }
 
 func (l *Ledger) tallyRows(ctx context.Context, tx *sql.Tx, tally *usage.Tally, tenant events.TenantID, edge edge) error {
-	statement := l.dialect.bind("SELECT meter, server, tool, model, billable, environment, quantities FROM usage_rows" +
+	corrected, err := l.correctionsOf(ctx, tx, tenant, allNumbers)
+	if err != nil {
+		return err
+	}
+	statement := l.dialect.bind("SELECT source, event_id, meter, server, tool, model, billable, environment, quantities FROM usage_rows" +
 		" WHERE tenant_id = ? AND occurred_at >= ? AND occurred_at < ? AND day = ?")
 	found, err := tx.QueryContext(ctx, statement, string(tenant), nanos(edge.From), nanos(edge.To), edge.day)
 	if err != nil {
@@ -150,10 +154,10 @@ func (l *Ledger) tallyRows(ctx context.Context, tx *sql.Tx, tally *usage.Tally, 
 	}
 	defer func() { _ = found.Close() }()
 	for found.Next() {
-		var row usage.Row
+		row := usage.Row{ID: usage.ID{Tenant: tenant}}
 		var billable int64
 		var quantities []byte
-		err := found.Scan(&row.Meter, &row.Server, &row.Tool, &row.Model, &billable, &row.Environment, &quantities)
+		err := found.Scan(&row.Source, &row.Event, &row.Meter, &row.Server, &row.Tool, &row.Model, &billable, &row.Environment, &quantities)
 		if err != nil {
 			return err
 		}
@@ -161,6 +165,7 @@ func (l *Ledger) tallyRows(ctx context.Context, tx *sql.Tx, tally *usage.Tally, 
 		if err := json.Unmarshal(quantities, &row.Quantities); err != nil {
 			return fmt.Errorf("reading quantities: %w", err)
 		}
+		row.Quantities = corrected.net(row)
 		if err := tally.AddRow(row); err != nil {
 			return err
 		}

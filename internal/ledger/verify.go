@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -102,7 +103,7 @@ func (a *audit) verify(ctx context.Context, tenant events.TenantID) error {
 	slices.SortFunc(keys, rollupKey.compare)
 	for _, key := range keys {
 		held, exists := kept[key]
-		if !exists || held != sums[key] {
+		if held != sums[key] || !exists && !sums[key].IsZero() {
 			a.report(usage.Difference{Tenant: tenant, Day: key.day, Key: key.Key, Rows: sums[key], Rollup: held})
 		}
 	}
@@ -116,8 +117,11 @@ func (a *audit) report(difference usage.Difference) {
 }
 
 func (a *audit) sumRows(ctx context.Context, tenant events.TenantID) (map[rollupKey]usage.Amount, error) {
-	statement := a.ledger.dialect.bind("SELECT source, event_id, hash, meter, session_id, request_id, server, tool, model, outcome, billable," +
-		" environment, quantities, attempts, duration_ms, metadata, day, occurred_at FROM usage_rows WHERE tenant_id = ?")
+	corrected, err := a.ledger.correctionsOf(ctx, a.tx, tenant, allNumbers)
+	if err != nil {
+		return nil, err
+	}
+	statement := a.ledger.dialect.bind("SELECT " + heldFields + " FROM usage_rows WHERE tenant_id = ?")
 	found, err := a.tx.QueryContext(ctx, statement, string(tenant))
 	if err != nil {
 		return nil, err
@@ -133,7 +137,7 @@ func (a *audit) sumRows(ctx context.Context, tenant events.TenantID) (map[rollup
 		if held.Hash() != held.hash || a.ledger.day(held.Row) != held.day {
 			a.report(usage.Difference{Tenant: tenant, Day: held.day, Event: held.Event})
 		}
-		for _, quantity := range held.Quantities {
+		for _, quantity := range corrected.net(held.Row) {
 			key := rollupKey{tenant: tenant, day: held.day, Key: held.Key(quantity.Unit)}
 			sum, err := sums[key].Add(quantity.Amount)
 			if err != nil {
@@ -144,6 +148,13 @@ func (a *audit) sumRows(ctx context.Context, tenant events.TenantID) (map[rollup
 	}
 	return sums, found.Err()
 }
+
+// heldFields are the columns that [scanRow] reads.
+const heldFields = "source, event_id, hash, meter, session_id, request_id, server, tool, model, outcome, billable," +
+	" environment, quantities, attempts, duration_ms, metadata, day, occurred_at"
+
+// allNumbers is a cut above every number.
+const allNumbers = math.MaxInt64
 
 // heldRow is a row as the ledger holds it.
 type heldRow struct {

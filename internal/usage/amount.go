@@ -86,6 +86,26 @@ func (a Amount) Add(other Amount) (Amount, error) {
 	return Amount{whole: a.whole + other.whole + carry, nano: nano % nanosPerWhole}, nil
 }
 
+// Subtract returns the exact difference, or [ErrOverflow] when other is more.
+func (a Amount) Subtract(other Amount) (Amount, error) {
+	if other.whole > a.whole || other.whole == a.whole && other.nano > a.nano {
+		return Amount{}, fmt.Errorf("%w: %s - %s is negative", ErrOverflow, a, other)
+	}
+	less := Amount{whole: a.whole - other.whole, nano: a.nano - other.nano}
+	if less.nano < 0 {
+		less.whole, less.nano = less.whole-1, less.nano+nanosPerWhole
+	}
+	return less, nil
+}
+
+// Times is count of the same quantity, or [ErrOverflow].
+func (a Amount) Times(count int64) (Amount, error) {
+	if count < 0 || count > 0 && (a.whole > math.MaxInt64/count || a.nano > math.MaxInt64/count) {
+		return Amount{}, fmt.Errorf("%w: %d times %s", ErrOverflow, count, a)
+	}
+	return AmountOf(a.whole*count, a.nano*count)
+}
+
 // Whole is the part before the point.
 func (a Amount) Whole() int64 { return a.whole }
 
@@ -117,7 +137,8 @@ func (a *Amount) UnmarshalText(text []byte) error {
 	return nil
 }
 
-func (a Amount) decimal() *apd.Decimal {
+// Decimal is the quantity for arithmetic with prices.
+func (a Amount) Decimal() *apd.Decimal {
 	coefficient := new(apd.BigInt).Mul(apd.NewBigInt(a.whole), apd.NewBigInt(nanosPerWhole))
 	coefficient.Add(coefficient, apd.NewBigInt(a.nano))
 	return apd.NewWithBigInt(coefficient, -AmountDigits)

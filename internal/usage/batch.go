@@ -9,6 +9,10 @@ import (
 // Batch is what a ledger records in one transaction: all of it or nothing.
 type Batch struct {
 	Rows []Row
+	// Untimely are rows that are booked only as what they were booked as before.
+	Untimely []Untimely
+	// Corrections change what rows count.
+	Corrections []Correction
 	// Rejected are messages that cannot be booked. They are kept beside the
 	// rows, with the reason, until a person has looked.
 	Rejected []Rejected
@@ -17,8 +21,15 @@ type Batch struct {
 // Join is this batch with what follows it.
 func (b Batch) Join(next Batch) Batch {
 	b.Rows = append(b.Rows, next.Rows...)
+	b.Untimely = append(b.Untimely, next.Untimely...)
+	b.Corrections = append(b.Corrections, next.Corrections...)
 	b.Rejected = append(b.Rejected, next.Rejected...)
 	return b
+}
+
+// Len is how many messages the batch is of.
+func (b Batch) Len() int {
+	return len(b.Rows) + len(b.Untimely) + len(b.Corrections) + len(b.Rejected)
 }
 
 // Rejected is a message that cannot be booked.
@@ -51,6 +62,14 @@ const (
 	ReasonQuantity Reason = "invalid_quantity"
 	// ReasonEnvironment: neither live nor test, so nobody knows how to bill it.
 	ReasonEnvironment Reason = "unknown_environment"
+	// ReasonTooLate: it occurred more than [LateHorizon] before it came.
+	ReasonTooLate Reason = "too_late"
+	// ReasonFuture: it is to occur more than [FutureHorizon] after it came.
+	ReasonFuture Reason = "in_the_future"
+	// ReasonCorrectsCorrection: what it corrects is itself a correction.
+	ReasonCorrectsCorrection Reason = "corrects_a_correction"
+	// ReasonConflict: another correction has its id and says something else.
+	ReasonConflict Reason = "conflicting_correction"
 )
 
 // Outcome counts what became of a batch: each message is in exactly one field.

@@ -3,17 +3,16 @@
 // bill.
 //
 // It owns the rules of metering ([FromRecord]), the border check of whatever
-// arrives on USAGE ([ReadRow]), exact quantities ([Amount]), money in minor
-// units ([Money]), billing periods, the rate card, and rating ([Rate]).
+// arrives on USAGE ([ReadBatch]), exact quantities ([Amount]), what a row counts
+// after its corrections ([Net]), and billing periods.
 //
 // It promises that every step is a pure function: the same facts give the same
-// event with the same id, the same row with the same hash, and the same bill
-// to the byte. Quantities and prices are exact; an amount of money is rounded
-// once, on its line, half to even. What cannot be read or priced is named,
-// never dropped.
+// event with the same id and the same row with the same hash. Quantities are
+// exact. What cannot be read is named, never dropped.
 //
-//	tool.returned, model.replied ──FromRecord──► usage.recorded ──ReadRow──► Row
-//	Totals (summed by the ledger) ──Rate(card)──► Bill
+//	tool.returned, model.replied ──FromRecord──► usage.recorded ──ReadBatch──► Row
+//	usage.corrected ──ReadBatch──► Correction
+//	Row, Correction ──Net──► quantities ──Tally──► Totals
 //
 // It does no I/O and reads no clock. It does not decide what a tenant may
 // spend (that is package fair) and keeps no accounts.

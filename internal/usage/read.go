@@ -35,47 +35,90 @@ func (e *RejectionError) Unwrap() error { return e.Cause }
 
 func reject(reason Reason, cause error) error { return &RejectionError{Reason: reason, Cause: cause} }
 
-// ReadBatch reads messages of USAGE into rows and rejections, in their order.
-// No message is left out.
+// ReadBatch reads messages of USAGE into rows, corrections and rejections, each
+// in the order of the messages. No message is left out.
 func ReadBatch(messages []events.Message) Batch {
 	batch := Batch{Rows: make([]Row, 0, len(messages))}
 	for _, message := range messages {
-		row, err := ReadRow(message)
-		if err == nil {
-			batch.Rows = append(batch.Rows, row)
-			continue
+		if err := batch.read(message); err != nil {
+			batch.Rejected = append(batch.Rejected, rejected(message, err))
 		}
-		rejected := Rejected{Message: message, Reason: ReasonMalformed, Detail: printable(err.Error())}
-		if said := (*RejectionError)(nil); errors.As(err, &said) {
-			rejected.Reason, rejected.Detail = said.Reason, printable(said.Cause.Error())
-		}
-		if tenant, err := events.SubjectTenant(message.Subject); err == nil {
-			rejected.Tenant = tenant
-		}
-		batch.Rejected = append(batch.Rejected, rejected)
 	}
 	return batch
 }
 
-// ReadRow reads one message of USAGE. The tenant is that of the subject, which
-// the broker authorised; an envelope or body that says otherwise is refused.
-// Every error is a [*RejectionError].
-func ReadRow(message events.Message) (Row, error) {
+func (b *Batch) read(message events.Message) error {
+	tenant, record, err := decode(message)
+	if err != nil {
+		return err
+	}
+	switch event := record.Event.(type) {
+	case *events.UsageRecorded:
+		row, err := readRow(tenant, message, record, event)
+		if err != nil {
+			return err
+		}
+		if reason, untimely := row.untimely(); untimely {
+			b.Untimely = append(b.Untimely, Untimely{Row: row, Message: message, Reason: reason})
+			return nil
+		}
+		b.Rows = append(b.Rows, row)
+	case *events.UsageCorrected:
+		correction, err := readCorrection(tenant, message, record, event)
+		if err != nil {
+			return err
+		}
+		b.Corrections = append(b.Corrections, correction)
+	default:
+		return reject(ReasonUnknownType, fmt.Errorf("%s is no usage event", record.Type))
+	}
+	return nil
+}
+
+func rejected(message events.Message, err error) Rejected {
+	rejected := Rejected{Message: message, Reason: ReasonMalformed, Detail: printable(err.Error())}
+	if said := (*RejectionError)(nil); errors.As(err, &said) {
+		rejected.Reason, rejected.Detail = said.Reason, printable(said.Cause.Error())
+	}
+	if tenant, err := events.SubjectTenant(message.Subject); err == nil {
+		rejected.Tenant = tenant
+	}
+	return rejected
+}
+
+// decode reads a message's envelope. The tenant is that of the subject, which
+// the broker authorised.
+func decode(message events.Message) (events.TenantID, events.Record, error) {
 	tenant, err := events.SubjectTenant(message.Subject)
 	if err != nil {
-		return Row{}, reject(ReasonUnknownTenant, err)
+		return "", events.Record{}, reject(ReasonUnknownTenant, err)
 	}
 	record, err := events.Decode(message)
 	if errors.Is(err, events.ErrUnknownType) {
-		return Row{}, reject(ReasonUnknownType, err)
+		return "", events.Record{}, reject(ReasonUnknownType, err)
 	}
 	if err != nil {
-		return Row{}, reject(ReasonMalformed, err)
+		return "", events.Record{}, reject(ReasonMalformed, err)
+	}
+	return tenant, record, nil
+}
+
+// ReadRow reads one usage event of USAGE. An envelope or body that names
+// another tenant than the subject does is refused. Every error is a
+// [*RejectionError].
+func ReadRow(message events.Message) (Row, error) {
+	tenant, record, err := decode(message)
+	if err != nil {
+		return Row{}, err
 	}
 	event, ok := record.Event.(*events.UsageRecorded)
 	if !ok {
 		return Row{}, reject(ReasonUnknownType, fmt.Errorf("%s is no usage event", record.Type))
 	}
+	return readRow(tenant, message, record, event)
+}
+
+func readRow(tenant events.TenantID, message events.Message, record events.Record, event *events.UsageRecorded) (Row, error) {
 	if err := event.Validate(); err != nil {
 		return Row{}, reject(ReasonInvalid, err)
 	}
@@ -105,17 +148,25 @@ func ReadRow(message events.Message) (Row, error) {
 }
 
 func checkTenant(tenant events.TenantID, message events.Message, env events.Envelope, event *events.UsageRecorded) error {
-	if env.Tenant != "" && env.Tenant != tenant {
-		return fmt.Errorf("header %s is %q, the subject's tenant is %q", events.HeaderTenant, env.Tenant, tenant)
-	}
-	if subject := message.Header.Value(events.HeaderSubject); subject != "" && subject != string(tenant) {
-		return fmt.Errorf("header %s is %q, the subject's tenant is %q", events.HeaderSubject, subject, tenant)
+	if err := checkEnvelope(tenant, message, env); err != nil {
+		return err
 	}
 	if message.Subject != events.UsageSubject(tenant, event.Meter) {
 		return fmt.Errorf("meter is %q, the subject is %q", event.Meter, message.Subject)
 	}
 	if env.Session != "" && env.Session != event.Session {
 		return fmt.Errorf("header %s is %q, session is %q", events.HeaderSessionID, env.Session, event.Session)
+	}
+	return nil
+}
+
+// checkEnvelope refuses headers that name another tenant than the subject does.
+func checkEnvelope(tenant events.TenantID, message events.Message, env events.Envelope) error {
+	if env.Tenant != "" && env.Tenant != tenant {
+		return fmt.Errorf("header %s is %q, the subject's tenant is %q", events.HeaderTenant, env.Tenant, tenant)
+	}
+	if subject := message.Header.Value(events.HeaderSubject); subject != "" && subject != string(tenant) {
+		return fmt.Errorf("header %s is %q, the subject's tenant is %q", events.HeaderSubject, subject, tenant)
 	}
 	if other, ok := sourceTenant(env.Source); ok && other != string(tenant) {
 		return fmt.Errorf("header %s is of tenant %q, the subject's tenant is %q", events.HeaderSource, other, tenant)
@@ -169,9 +220,7 @@ func (r Row) check(durationMS int64) error {
 		checkText("server", r.Server, MaxText), checkText("tool", r.Tool, MaxText),
 		checkText("model", r.Model, MaxText), checkText("outcome", r.Outcome, MaxText),
 	}
-	if year := r.OccurredAt.Year(); year < 2000 || year > 2200 {
-		faults = append(faults, fmt.Errorf("header %s is in the year %d", events.HeaderTime, year))
-	}
+	faults = append(faults, checkYear(r.OccurredAt))
 	if r.Attempts < 0 || r.Attempts > 1<<30 {
 		faults = append(faults, fmt.Errorf("attempts is %d", r.Attempts))
 	}
@@ -186,6 +235,13 @@ func (r Row) check(durationMS int64) error {
 		faults = append(faults, fmt.Errorf("metadata has %d bytes, at most %d are allowed", size, MaxMetadata))
 	}
 	return errors.Join(faults...)
+}
+
+func checkYear(moment time.Time) error {
+	if year := moment.Year(); year < 2000 || year > 2200 {
+		return fmt.Errorf("header %s is in the year %d", events.HeaderTime, year)
+	}
+	return nil
 }
 
 func checkText(field, text string, limit int) error {

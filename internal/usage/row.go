@@ -77,12 +77,7 @@ func (r Row) Hash() Hash {
 	digest.number(int64(r.Attempts))
 	digest.number(r.Duration.Milliseconds())
 	digest.number(r.OccurredAt.UnixNano())
-	digest.number(int64(len(r.Quantities)))
-	for _, quantity := range r.Quantities {
-		digest.text(quantity.Unit)
-		digest.number(quantity.Amount.whole)
-		digest.number(quantity.Amount.nano)
-	}
+	digest.quantities(r.Quantities)
 	for _, key := range slices.Sorted(maps.Keys(r.Metadata)) {
 		digest.text(key)
 		digest.text(r.Metadata[key])
@@ -101,6 +96,15 @@ func (d *fieldDigest) text(text string) {
 	d.scratch = binary.AppendUvarint(d.scratch[:0], uint64(len(text)))
 	d.scratch = append(d.scratch, text...)
 	d.hash.Write(d.scratch)
+}
+
+func (d *fieldDigest) quantities(quantities []Quantity) {
+	d.number(int64(len(quantities)))
+	for _, quantity := range quantities {
+		d.text(quantity.Unit)
+		d.number(quantity.Amount.whole)
+		d.number(quantity.Amount.nano)
+	}
 }
 
 func (d *fieldDigest) number(number int64) {

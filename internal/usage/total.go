@@ -97,12 +97,72 @@ func (t *Tally) AddRow(row Row) error {
 	return nil
 }
 
-// Totals are the sums so far, in the order of keys.
+// Totals are the sums so far, in the order of keys, but for those of nothing:
+// what was voided leaves no trace in a sum.
 func (t *Tally) Totals() Totals {
 	totals := make(Totals, 0, len(t.sums))
 	for key, amount := range t.sums {
+		if amount.IsZero() {
+			continue
+		}
 		totals = append(totals, Total{Key: key, Amount: amount})
 	}
 	slices.SortFunc(totals, func(a, b Total) int { return a.Compare(b.Key) })
 	return totals
+}
+
+// Charge is so many events of one key with the same quantity: what a price that
+// looks at each event needs.
+type Charge struct {
+	Key
+	Amount Amount
+	Count  int64
+}
+
+// Charges are a tenant's charges in a period, each (key, amount) once, in order.
+type Charges []Charge
+
+// ChargeTally counts events by key and quantity. The zero value is not usable;
+// see [NewChargeTally].
+type ChargeTally struct{ counts map[chargeKey]int64 }
+
+type chargeKey struct {
+	Key
+	amount Amount
+}
+
+// NewChargeTally is an empty tally.
+func NewChargeTally() *ChargeTally { return &ChargeTally{counts: map[chargeKey]int64{}} }
+
+// AddRow counts each quantity of a row that is not nothing.
+func (t *ChargeTally) AddRow(row Row) {
+	for _, quantity := range row.Quantities {
+		if !quantity.Amount.IsZero() {
+			t.counts[chargeKey{row.Key(quantity.Unit), quantity.Amount}]++
+		}
+	}
+}
+
+// Charges are the counts so far, in order.
+func (t *ChargeTally) Charges() Charges {
+	charges := make(Charges, 0, len(t.counts))
+	for key, count := range t.counts {
+		charges = append(charges, Charge{Key: key.Key, Amount: key.amount, Count: count})
+	}
+	slices.SortFunc(charges, func(a, b Charge) int {
+		return cmp.Or(a.Compare(b.Key), cmp.Compare(a.Amount.whole, b.Amount.whole), cmp.Compare(a.Amount.nano, b.Amount.nano))
+	})
+	return charges
+}
+
+// Snapshot is a tenant's usage of a period as it was at one moment of the
+// ledger.
+type Snapshot struct {
+	Totals Totals
+	// Charges are of the meters that were asked for.
+	Charges Charges
+	// Rows is how many rows it is of, voided ones included; Digest is of the set
+	// of them, whatever their order.
+	Rows   int
+	Digest string
 }

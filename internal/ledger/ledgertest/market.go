@@ -12,6 +12,7 @@ import (
 
 	"github.com/feira-dev/feira/events"
 	"github.com/feira-dev/feira/internal/ledger"
+	"github.com/feira-dev/feira/internal/rating"
 	"github.com/feira-dev/feira/internal/usage"
 )
 
@@ -53,11 +54,20 @@ func message(t require.TestingT, record events.Record) events.Message {
 	return made
 }
 
+// received is when a broker that nothing keeps waiting gets a message.
+func received(message events.Message) time.Time {
+	at, err := time.Parse(time.RFC3339Nano, message.Header.Value(events.HeaderTime))
+	if err != nil {
+		return Noon() // a message that no ledger takes
+	}
+	return at.Add(time.Second)
+}
+
 // store gives messages their places in a stream, as a broker does.
 func store(messages []events.Message) []events.Message {
 	stored := make([]events.Message, len(messages))
 	for i, message := range messages {
-		message.Sequence, message.Time = uint64(i+1), Noon().Add(time.Duration(i)*time.Second)
+		message.Sequence, message.Time = uint64(i+1), received(message)
 		stored[i] = message
 	}
 	return stored
@@ -116,9 +126,9 @@ func deliveries(messages []events.Message) *rapid.Generator[[][]events.Message] 
 func account(t require.TestingT, book *ledger.Ledger, tenant events.TenantID) string {
 	totals, err := book.Totals(background(t), tenant, usage.Period{})
 	require.NoError(t, err)
-	card, err := usage.DefaultRateCard()
+	card, err := rating.Default()
 	require.NoError(t, err)
-	bill, err := usage.Rate(card, totals)
+	bill, err := rating.Rate(card, rating.Usage{Totals: totals})
 	require.NoError(t, err)
 	var calls []usage.ToolCall
 	filter := usage.ToolCallFilter{Tenant: tenant, Limit: 7}

@@ -1,4 +1,4 @@
-package usage
+package money
 
 import (
 	"fmt"
@@ -11,8 +11,8 @@ import (
 // price without rounding, many times over.
 const exactPrecision = 120
 
-// exact is arithmetic that refuses to lose a digit.
-func exact() apd.Context {
+// Exact is arithmetic that refuses to lose a digit.
+func Exact() apd.Context {
 	context := apd.BaseContext
 	context.Precision = exactPrecision
 	context.Traps |= apd.Inexact
@@ -20,7 +20,7 @@ func exact() apd.Context {
 }
 
 // roundHalfEven rounds to a number of digits after the point. It is the only
-// rounding in the package, and [Rate] calls it once for each line.
+// rounding there is.
 func roundHalfEven(value *apd.Decimal, digits int32) (*apd.Decimal, error) {
 	context := apd.BaseContext
 	context.Precision = exactPrecision
@@ -32,8 +32,8 @@ func roundHalfEven(value *apd.Decimal, digits int32) (*apd.Decimal, error) {
 	return rounded, nil
 }
 
-// plain writes a decimal without exponent and without zeros at the end.
-func plain(value *apd.Decimal) string {
+// Plain writes a decimal without exponent and without zeros at the end.
+func Plain(value *apd.Decimal) string {
 	text := value.Text('f')
 	if strings.Contains(text, ".") {
 		text = strings.TrimRight(strings.TrimRight(text, "0"), ".")

@@ -1,4 +1,4 @@
-package usage_test
+package rating_test
 
 import (
 	"encoding/json"
@@ -13,6 +13,8 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/feira-dev/feira/events"
+	"github.com/feira-dev/feira/internal/money"
+	"github.com/feira-dev/feira/internal/rating"
 	"github.com/feira-dev/feira/internal/usage"
 )
 
@@ -33,8 +35,8 @@ func amount(t require.TestingT, text string) usage.Amount {
 	return parsed
 }
 
-func card(t require.TestingT, text string) *usage.RateCard {
-	parsed, err := usage.ParseRateCard([]byte(text))
+func card(t require.TestingT, text string) *rating.Card {
+	parsed, err := rating.Parse([]byte(text))
 	require.NoError(t, err)
 	return parsed
 }
@@ -47,6 +49,18 @@ func calls(t require.TestingT, server, tool, quantity string) usage.Total {
 func tokens(t require.TestingT, model, unit, quantity string) usage.Total {
 	key := usage.Key{Meter: events.MeterModelReply, Unit: unit, Model: model, Billable: true, Environment: events.EnvironmentLive}
 	return usage.Total{Key: key, Amount: amount(t, quantity)}
+}
+
+func rate(card *rating.Card, totals usage.Totals) (rating.Bill, error) {
+	return rating.Rate(card, rating.Usage{Totals: totals})
+}
+
+func amounts() *rapid.Generator[usage.Amount] {
+	return rapid.Custom(func(t *rapid.T) usage.Amount {
+		amount, err := usage.AmountOf(rapid.Int64Range(0, usage.MaxAmount-1).Draw(t, "whole"), rapid.Int64Range(0, 999_999_999).Draw(t, "nano"))
+		require.NoError(t, err)
+		return amount
+	})
 }
 
 func callCard(unitPrice string) string {
@@ -79,7 +93,7 @@ func TestRateRoundsOncePerLineHalfToEven(t *testing.T) {
 	} {
 		t.Run(row.price+"x"+row.quantity, func(t *testing.T) {
 			t.Parallel()
-			bill, err := usage.Rate(card(t, callCard(row.price)), usage.Totals{calls(t, "", "", row.quantity)})
+			bill, err := rate(card(t, callCard(row.price)), usage.Totals{calls(t, "", "", row.quantity)})
 			require.NoError(t, err)
 			require.Len(t, bill.Lines, 1)
 			require.Equal(t, row.want, bill.Lines[0].Amount.Text())
@@ -96,7 +110,7 @@ func TestRateSumsBeforeItRounds(t *testing.T) {
 	for i := range 1000 {
 		totals = append(totals, calls(t, "asaas", "tool_"+strconv.Itoa(i), "1"))
 	}
-	bill, err := usage.Rate(card(t, callCard("0.005")), totals)
+	bill, err := rate(card(t, callCard("0.005")), totals)
 	require.NoError(t, err)
 	require.Equal(t, "5.00", bill.Total.Text())
 }
@@ -107,9 +121,9 @@ func TestRateRefusesWhatDoesNotFit(t *testing.T) {
 	require.NoError(t, err)
 	total := calls(t, "", "", "1")
 	total.Amount = most
-	_, err = usage.Rate(card(t, callCard("1")), usage.Totals{total})
-	require.ErrorIs(t, err, usage.ErrOverflow)
-	_, err = usage.Rate(card(t, callCard("0.000000001")), usage.Totals{total, total})
+	_, err = rate(card(t, callCard("1")), usage.Totals{total})
+	require.ErrorIs(t, err, money.ErrOverflow)
+	_, err = rate(card(t, callCard("0.000000001")), usage.Totals{total, total})
 	require.ErrorIs(t, err, usage.ErrOverflow)
 }
 
@@ -128,7 +142,7 @@ prices:
 
 func TestBillsMatchGoldenFiles(t *testing.T) {
 	t.Parallel()
-	standard, err := usage.DefaultRateCard()
+	standard, err := rating.Default()
 	require.NoError(t, err)
 	split := card(t, splitCard)
 	refused := calls(t, "asaas", "create_payment", "12")
@@ -136,7 +150,7 @@ func TestBillsMatchGoldenFiles(t *testing.T) {
 	storage := usage.Total{Key: usage.Key{Meter: "storage", Unit: "gib_hour", Billable: true}, Amount: amount(t, "7.25")}
 
 	for name, bill := range map[string]struct {
-		card   *usage.RateCard
+		card   *rating.Card
 		totals usage.Totals
 	}{
 		"empty":   {standard, nil},
@@ -155,7 +169,7 @@ func TestBillsMatchGoldenFiles(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			made, err := usage.Rate(bill.card, bill.totals)
+			made, err := rate(bill.card, bill.totals)
 			require.NoError(t, err)
 			got, err := json.MarshalIndent(made, "", "  ")
 			require.NoError(t, err)
@@ -198,18 +212,18 @@ func TestRateIsPure(t *testing.T) {
 	split := card(t, splitCard)
 	rapid.Check(t, func(t *rapid.T) {
 		totals := totalsGenerator().Draw(t, "totals")
-		first, err := usage.Rate(split, totals)
+		first, err := rate(split, totals)
 		require.NoError(t, err)
-		again, err := usage.Rate(split, totals)
+		again, err := rate(split, totals)
 		require.NoError(t, err)
-		shuffled, err := usage.Rate(split, rapid.Permutation(totals).Draw(t, "order"))
+		shuffled, err := rate(split, rapid.Permutation(totals).Draw(t, "order"))
 		require.NoError(t, err)
 		require.Equal(t, text(t, first), text(t, again), "rated twice")
 		require.Equal(t, text(t, first), text(t, shuffled), "rated in another order")
 	})
 }
 
-func text(t require.TestingT, bill usage.Bill) string {
+func text(t require.TestingT, bill rating.Bill) string {
 	data, err := json.Marshal(bill)
 	require.NoError(t, err)
 	return string(data)
@@ -223,7 +237,7 @@ func TestBillAddsUp(t *testing.T) {
 	split := card(t, splitCard)
 	rapid.Check(t, func(t *rapid.T) {
 		totals := totalsGenerator().Draw(t, "totals")
-		bill, err := usage.Rate(split, totals)
+		bill, err := rate(split, totals)
 		require.NoError(t, err)
 		var minor int64
 		var used, billed usage.Amount
@@ -248,7 +262,7 @@ func TestBillAddsUp(t *testing.T) {
 	})
 }
 
-func requireWithinHalfACentavo(t require.TestingT, line usage.Line) {
+func requireWithinHalfACentavo(t require.TestingT, line rating.Line) {
 	decimal := func(text string) *apd.Decimal {
 		parsed, _, err := apd.NewFromString(text)
 		require.NoError(t, err)
