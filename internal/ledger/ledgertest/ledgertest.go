@@ -34,6 +34,8 @@ func Run(t *testing.T, newDatabase Func) {
 		"ReplayChangesNothing":         testReplay,
 		"ConflictIsKeptAndFirstWins":   testConflict,
 		"ConflictWithinABatch":         testConflictInBatch,
+		"Corrections":                  testCorrections,
+		"Horizon":                      testHorizon,
 		"TenantsDoNotShareIDs":         testTenants,
 		"QuarantineKeepsWhole":         testQuarantine,
 		"QuarantineTakesAnything":      testQuarantineTakesAnything,

@@ -81,7 +81,8 @@ func record(t require.TestingT, book *ledger.Ledger, messages []events.Message) 
 	return outcome
 }
 
-// market draws the usage of a few tenants; no message contradicts another.
+// market draws the usage of a few tenants with corrections of it; no message
+// contradicts another.
 func market(tenants []events.TenantID) *rapid.Generator[[]events.Message] {
 	return rapid.Custom(func(t *rapid.T) []events.Message {
 		var messages []events.Message
@@ -95,7 +96,7 @@ func market(tenants []events.TenantID) *rapid.Generator[[]events.Message] {
 				}
 			}
 		}
-		return messages
+		return append(messages, corrected(t, messages)...)
 	})
 }
 
@@ -149,11 +150,17 @@ func account(t require.TestingT, book *ledger.Ledger, tenant events.TenantID) st
 func expected(t require.TestingT, messages []events.Message, tenant events.TenantID, period usage.Period) usage.Totals {
 	tally := usage.NewTally()
 	seen := map[usage.ID]bool{}
-	for _, row := range usage.ReadBatch(messages).Rows {
+	batch := usage.ReadBatch(messages)
+	corrections := map[usage.ID][]usage.Correction{}
+	for _, correction := range batch.Corrections {
+		corrections[correction.Corrects] = append(corrections[correction.Corrects], correction)
+	}
+	for _, row := range batch.Rows {
 		if row.Tenant != tenant || seen[row.ID] || !period.IsZero() && !period.Contains(row.OccurredAt) {
 			continue
 		}
 		seen[row.ID] = true
+		row.Quantities = usage.Net(row, corrections[row.ID])
 		require.NoError(t, tally.AddRow(row))
 	}
 	return tally.Totals()

@@ -46,8 +46,12 @@ func testAnyOrder(t *testing.T, newDatabase Func) {
 			sum = sum.Add(record(t, book, batch))
 		}
 		distinct := map[usage.ID]bool{}
-		for _, row := range usage.ReadBatch(messages).Rows {
+		whole := usage.ReadBatch(messages)
+		for _, row := range whole.Rows {
 			distinct[row.ID] = true
+		}
+		for _, correction := range whole.Corrections {
+			distinct[correction.ID] = true
 		}
 		require.Equal(t, len(distinct), sum.Inserted)
 		require.Zero(t, sum.Conflicts+sum.Quarantined)
