@@ -13,6 +13,11 @@ var (
 	// ErrCardExists occurs when a version of a rate card is applied with other
 	// text than it was first.
 	ErrCardExists = errors.New("this version of the rate card exists and says something else")
+	// ErrUnknownInvoice occurs when a tenant has no invoice, or an invoice no line,
+	// of the name that is asked for.
+	ErrUnknownInvoice = errors.New("there is no such invoice")
+	// ErrGrantExists occurs when credit is granted under the id of other credit.
+	ErrGrantExists = errors.New("another grant has this id")
 	// ErrBypass occurs when row-level security does not bind the database's
 	// role: it is a superuser, or has BYPASSRLS.
 	ErrBypass = errors.New("the role bypasses row-level security; use an ordinary one that owns the database")

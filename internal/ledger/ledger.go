@@ -19,7 +19,8 @@
 //   - [Ledger.Verify] finds every sum that is not that of its rows and every
 //     row that is not what was recorded.
 //
-// It does not price, invoice or expire anything.
+// It keeps rate cards, corrections, prepaid credit, invoices and the entries
+// that they make; what these come to is decided by packages rating and invoice.
 package ledger
 
 import (

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"sync"
 	"testing"
+	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
 	"github.com/stretchr/testify/require"
@@ -25,9 +26,9 @@ func newPostgres(tb testing.TB) ledgertest.Database {
 	return postgresDatabase{dsn: dsn, superuser: superuser}
 }
 
-func (d postgresDatabase) Open(tb testing.TB) *ledger.Ledger {
+func (d postgresDatabase) Open(tb testing.TB, now func() time.Time) *ledger.Ledger {
 	tb.Helper()
-	book, err := ledger.Open(tb.Context(), ledger.Config{DSN: d.dsn})
+	book, err := ledger.Open(tb.Context(), ledger.Config{DSN: d.dsn, Now: now})
 	require.NoError(tb, err)
 	return book
 }

@@ -25,9 +25,9 @@ func newSQLiteFile(tb testing.TB) ledgertest.Database {
 	return sqliteFile(filepath.Join(tb.TempDir(), "ledger ?%&#.db"))
 }
 
-func (f sqliteFile) Open(tb testing.TB) *ledger.Ledger {
+func (f sqliteFile) Open(tb testing.TB, now func() time.Time) *ledger.Ledger {
 	tb.Helper()
-	book, err := ledger.Open(tb.Context(), ledger.Config{Path: string(f)})
+	book, err := ledger.Open(tb.Context(), ledger.Config{Path: string(f), Now: now})
 	require.NoError(tb, err)
 	return book
 }

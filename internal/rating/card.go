@@ -150,6 +150,20 @@ func (c *Card) find(key usage.Key) (int, bool) {
 	return best, weight >= 0
 }
 
+// LineOf is the line that usage of a key is priced on, without quantity and
+// amount; false when no price takes it.
+func (c *Card) LineOf(key usage.Key) (Line, bool) {
+	place, ok := c.find(key)
+	if !ok {
+		return Line{}, false
+	}
+	price := c.prices[place]
+	return Line{
+		Meter: price.line, Server: price.selector.server, Tool: price.selector.tool, Model: price.selector.model,
+		Source: Source{Meter: price.selector.meter, Unit: price.selector.unit},
+	}, true
+}
+
 // Each lists the meters of which the card prices each event on its own; for
 // these [Rate] wants [usage.Charges].
 func (c *Card) Each() []events.Meter {

@@ -10,15 +10,17 @@ package ledgertest
 
 import (
 	"testing"
+	"time"
 
 	"github.com/feira-dev/feira/internal/ledger"
 )
 
 // Database is one database of the engine under test, empty at first.
 type Database interface {
-	// Open opens the ledger on it. It may be opened again after a Close, with
-	// what it held, and is closed by the suite.
-	Open(tb testing.TB) *ledger.Ledger
+	// Open opens the ledger on it, with this clock or, where it is nil, the real
+	// one. It may be opened again after a Close, with what it held, and is closed
+	// by the suite.
+	Open(tb testing.TB, now func() time.Time) *ledger.Ledger
 	// Exec runs a statement behind the ledger's back.
 	Exec(tb testing.TB, statement string)
 }
@@ -36,6 +38,11 @@ func Run(t *testing.T, newDatabase Func) {
 		"ConflictWithinABatch":         testConflictInBatch,
 		"Corrections":                  testCorrections,
 		"Horizon":                      testHorizon,
+		"InvoicesFollowFromTheSet":     testInvoices,
+		"LateIsAdjusted":               testLate,
+		"PeriodStates":                 testPeriodStates,
+		"CreditAndCreditNotes":         testCredit,
+		"LinesAreTraced":               testTrace,
 		"TenantsDoNotShareIDs":         testTenants,
 		"QuarantineKeepsWhole":         testQuarantine,
 		"QuarantineTakesAnything":      testQuarantineTakesAnything,

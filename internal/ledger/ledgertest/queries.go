@@ -189,7 +189,7 @@ func testVerify(t *testing.T, newDatabase Func) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			database := newDatabase(t)
-			book := database.Open(t)
+			book := database.Open(t, nil)
 			t.Cleanup(func() { require.NoError(t, book.Close()) })
 			var messages []events.Message
 			for n := range 12 {

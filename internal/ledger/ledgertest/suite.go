@@ -26,7 +26,7 @@ func background(t require.TestingT) context.Context {
 
 func open(t *testing.T, newDatabase Func) *ledger.Ledger {
 	t.Helper()
-	book := newDatabase(t).Open(t)
+	book := newDatabase(t).Open(t, nil)
 	t.Cleanup(func() { require.NoError(t, book.Close()) })
 	return book
 }
@@ -75,7 +75,7 @@ func testAnyOrder(t *testing.T, newDatabase Func) {
 func testReplay(t *testing.T, newDatabase Func) {
 	t.Helper()
 	database := newDatabase(t)
-	book := database.Open(t)
+	book := database.Open(t, nil)
 	var messages []events.Message
 	for n := range 300 {
 		messages = append(messages, ToolCall(t, "acme", "ses_1", n))
@@ -86,7 +86,7 @@ func testReplay(t *testing.T, newDatabase Func) {
 	want := account(t, book, "acme")
 	require.NoError(t, book.Close())
 
-	book = database.Open(t)
+	book = database.Open(t, nil)
 	require.Equal(t, usage.Outcome{Duplicates: 300}, record(t, book, messages), "after a restart")
 	require.Equal(t, want, account(t, book, "acme"))
 	requireVerified(t, book)

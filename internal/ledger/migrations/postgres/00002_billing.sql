@@ -74,6 +74,7 @@ CREATE TABLE invoices (
     kind      TEXT COLLATE "C"    NOT NULL,
     period    TEXT COLLATE "C"    NOT NULL,
     document  BYTEA    NOT NULL,
+    cut       BIGINT NOT NULL,
     issued_at BIGINT NOT NULL,
     PRIMARY KEY (tenant_id, id)
 );

@@ -68,6 +68,7 @@ CREATE TABLE invoices (
     kind      TEXT    NOT NULL,
     period    TEXT    NOT NULL,
     document  BLOB    NOT NULL,
+    cut       INTEGER NOT NULL,
     issued_at INTEGER NOT NULL,
     PRIMARY KEY (tenant_id, id)
 ) STRICT;
