@@ -49,6 +49,8 @@ type cli struct {
 	Usage      usageCommand      `cmd:"" help:"Print what a tenant used and owes."`
 	Ledger     ledgerCommand     `cmd:"" name:"ledger" help:"Migrate the ledger's tables, verify its sums."`
 	Ratecard   ratecardCommand   `cmd:"" name:"ratecard" help:"Apply, show and try rate cards."`
+	Invoice    invoiceCommand    `cmd:"" name:"invoice" help:"Preview, issue, show and list invoices; forgive a part of one."`
+	Credit     creditCommand     `cmd:"" name:"credit" help:"Give tenants prepaid credit, show their accounts."`
 	Dead       deadCommand       `cmd:"" help:"Show what was given up."`
 	Bench      benchCommand      `cmd:"" help:"Measure Feira on this machine, or on a broker of its own."`
 	Check      configCommand     `cmd:"" name:"config" help:"Check the configuration."`
