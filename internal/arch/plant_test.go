@@ -216,10 +216,24 @@ func plants() map[string][]struct {
 				},
 			},
 		},
+		"float": {
+			{
+				name: "floats of any name where rows are counted, but not beside it",
+				tree: source{
+					"internal/rating/rating.go": "package rating\n\nvar half = 0.5\n\nfunc f(x float32) { strconv.ParseFloat(y) }\n",
+					"internal/fair/fair.go":     "package fair\n\nvar half = 0.5\n",
+				},
+				want: []string{
+					"internal/rating/rating.go:3: 0.5 in a place that counts exactly (float)",
+					"internal/rating/rating.go:5: ParseFloat in a place that counts exactly (float)",
+					"internal/rating/rating.go:5: float32 in a place that counts exactly (float)",
+				},
+			},
+		},
 		"money": {
 			{
 				name: "floats beside money, in every kind of declaration",
-				tree: source{"internal/usage/usage.go": `package usage
+				tree: source{"internal/fair/fair.go": `package fair
 
 type Price float64
 
@@ -238,14 +252,14 @@ func Amount(text string, spent float64) float64 {
 }
 `},
 				want: []string{
-					"internal/usage/usage.go:3: Price is a float; money is apd.Decimal or whole minor units (money)",
-					"internal/usage/usage.go:6: UnitCost is a float; money is apd.Decimal or whole minor units (money)",
-					"internal/usage/usage.go:7: Prices is a float; money is apd.Decimal or whole minor units (money)",
-					"internal/usage/usage.go:10: taxOnFee is a float; money is apd.Decimal or whole minor units (money)",
-					"internal/usage/usage.go:12: Amount is a float; money is apd.Decimal or whole minor units (money)",
-					"internal/usage/usage.go:12: spent is a float; money is apd.Decimal or whole minor units (money)",
-					"internal/usage/usage.go:13: budget is a float; money is apd.Decimal or whole minor units (money)",
-					"internal/usage/usage.go:14: balance is a float; money is apd.Decimal or whole minor units (money)",
+					"internal/fair/fair.go:3: Price is a float; money is apd.Decimal or whole minor units (money)",
+					"internal/fair/fair.go:6: UnitCost is a float; money is apd.Decimal or whole minor units (money)",
+					"internal/fair/fair.go:7: Prices is a float; money is apd.Decimal or whole minor units (money)",
+					"internal/fair/fair.go:10: taxOnFee is a float; money is apd.Decimal or whole minor units (money)",
+					"internal/fair/fair.go:12: Amount is a float; money is apd.Decimal or whole minor units (money)",
+					"internal/fair/fair.go:12: spent is a float; money is apd.Decimal or whole minor units (money)",
+					"internal/fair/fair.go:13: budget is a float; money is apd.Decimal or whole minor units (money)",
+					"internal/fair/fair.go:14: balance is a float; money is apd.Decimal or whole minor units (money)",
 				},
 			},
 		},
@@ -314,7 +328,7 @@ func TestRulesAllow(t *testing.T) {
 		"internal/ledger/ledgertest/wire.go":              "package ledgertest\n\nvar subject = \"feira.usage.acme.x\"\n",
 		"internal/fair/testdata/broken.go":                "this is no Go",
 		".bin/tool.go":                                    "nor is this",
-		"internal/usage/usage.go":                         "package usage\n\nvar share, weight float64\n\nvar cost int64\n\nfunc f() { rate := 0.5; _ = rate }\n",
+		"internal/fair/fair.go":                           "package fair\n\nvar share, weight float64\n\nvar cost int64\n\nfunc f() { rate := 0.5; _ = rate }\n",
 		"internal/session/session.go":                     "package session\n\nimport \"time\"\n\nvar limit = time.Second\n",
 		"internal/lifecycle/wait.go":                      "package lifecycle\n\nimport \"time\"\n\nvar now = time.Now\n",
 		"internal/lifecycle/lifecycletest/lifecycle.go":   importing("lifecycletest", "testing", module+"/internal/lifecycle"),

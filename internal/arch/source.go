@@ -32,6 +32,10 @@ func sourceRules() []Rule {
 			check: checkMoney,
 		},
 		{
+			Name: "float", Why: "a sum of a million floats is not the sum of its rows",
+			check: checkFloat,
+		},
+		{
 			Name: "sleep", Why: "a test that sleeps is slow when all is well and red when the machine is busy",
 			check: checkSleep,
 		},
