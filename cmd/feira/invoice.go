@@ -126,7 +126,7 @@ func (c *invoiceList) Run(i *invocation) error {
 			{"ID", func(d invoice.Invoice) string { return d.ID }},
 			{"PERIOD", func(d invoice.Invoice) string { return d.Period }},
 			{"ISSUED", func(d invoice.Invoice) string { return moment(d.IssuedAt) }},
-			{"LINES", func(d invoice.Invoice) string { return fmt.Sprint(len(d.Lines)) }},
+			{"LINES", func(d invoice.Invoice) string { return strconv.Itoa(len(d.Lines)) }},
 			{"TOTAL", func(d invoice.Invoice) string { return string(d.Currency) + " " + d.Total }},
 		}, documents)
 	})

@@ -18,7 +18,7 @@ type ratecardCommand struct {
 }
 
 type ratecardApply struct {
-	File string `arg:"" help:"YAML file of the card." type:"existingfile"`
+	File string `arg:"" help:"YAML file of the card." type:"path"`
 }
 
 func (c *ratecardApply) Run(i *invocation) error {
@@ -84,7 +84,7 @@ func joined(tenants []events.TenantID) string {
 }
 
 type ratecardTry struct {
-	File   string          `arg:"" help:"YAML file of the card." type:"existingfile"`
+	File   string          `arg:"" help:"YAML file of the card." type:"path"`
 	Tenant events.TenantID `arg:"" help:"Tenant whose usage is rated."`
 	Month  string          `help:"Month to rate, as 2026-11; the current one when empty."`
 }

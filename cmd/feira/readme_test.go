@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/feira-dev/feira/internal/app"
+	"github.com/feira-dev/feira/internal/rating"
 )
 
 var shellBlock = regexp.MustCompile("(?s)```sh\n(.*?)```")
@@ -77,4 +78,18 @@ func TestReadmeTenantsAreValid(t *testing.T) {
 	tenants, err := app.ParseTenants(block[1])
 	require.NoError(t, err)
 	require.Len(t, tenants, 1)
+}
+
+// The README's rate card is one that bills.
+func TestReadmeRateCardIsValid(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../README.md")
+	require.NoError(t, err)
+	_, rest, found := strings.Cut(string(text), "### How to bill")
+	require.True(t, found)
+	block := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindStringSubmatch(rest)
+	require.NotNil(t, block)
+	card, err := rating.Parse([]byte(block[1]))
+	require.NoError(t, err)
+	require.NotEmpty(t, card.Each())
 }

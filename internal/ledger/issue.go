@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/feira-dev/feira/events"
@@ -206,7 +207,7 @@ func (d *drafting) book(ctx context.Context, made drafted) error {
 	if made.cost != nil {
 		transactions = append(transactions, invoice.CostTransaction(made.invoice.ID, *made.cost))
 	}
-	documents := append(made.past.Issued[:len(made.past.Issued):len(made.past.Issued)], made.invoice)
+	documents := append(slices.Clip(made.past.Issued), made.invoice)
 	for _, grant := range made.past.Grants {
 		if grant.ExpiresAt.IsZero() || grant.ExpiresAt.After(made.invoice.To) {
 			continue

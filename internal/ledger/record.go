@@ -115,7 +115,7 @@ type sorted struct {
 func (b *booking) sort(ctx context.Context, batch usage.Batch) (sorted, error) {
 	rows := batch.Rows
 	for _, late := range batch.Untimely {
-		rows = append(rows[:len(rows):len(rows)], late.Row)
+		rows = append(slices.Clip(rows), late.Row)
 	}
 	known, err := b.known(ctx, rows)
 	if err != nil {

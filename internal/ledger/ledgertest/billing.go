@@ -317,7 +317,8 @@ func testCredit(t *testing.T, newDatabase Func) {
 	require.NoError(t, err)
 	grants := []invoice.Grant{
 		grant("never", 10_000, time.Time{}), grant("soon", 30, end), grant("past", 100, b.params(t, "acme", november).Period.From),
-		{ID: "dollars", Tenant: "acme", Amount: dollars, GrantedAt: Noon()}, grant("later", 50, end.AddDate(0, 1, 0)),
+		{ID: "dollars", Tenant: "acme", Amount: dollars, GrantedAt: Noon()},
+		grant("later", 50, end.AddDate(0, 1, 0)),
 	}
 	grants[2].GrantedAt = Noon().AddDate(0, -2, 0)
 	for _, given := range grants {
