@@ -2,8 +2,8 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"io"
+	"strconv"
 
 	"github.com/feira-dev/feira/events"
 	"github.com/feira-dev/feira/internal/app"
