@@ -193,9 +193,14 @@ func (b *booking) countedAs(ctx context.Context, latest usage.Correction) ([]usa
 
 // row is a row of the ledger, nil when there is none.
 func (b *booking) row(ctx context.Context, id usage.ID) (*usage.Row, error) {
-	statement := b.ledger.dialect.bind("SELECT " + heldFields + " FROM usage_rows WHERE tenant_id = ? AND source = ? AND event_id = ?")
+	statement := "SELECT " + heldFields + " FROM usage_rows WHERE tenant_id = ? AND source = ? AND event_id = ?"
+	args := []any{string(id.Tenant), id.Source, id.Event}
+	if b.ledger.dialect.claimed { // where rows have no key, their time finds them
+		statement += " AND occurred_at = (SELECT occurred_at FROM usage_ids WHERE tenant_id = ? AND source = ? AND event_id = ?)"
+		args = append(args, args...)
+	}
 	var row *usage.Row
-	found, err := b.tx.QueryContext(ctx, statement, string(id.Tenant), id.Source, id.Event)
+	found, err := b.tx.QueryContext(ctx, b.ledger.dialect.bind(statement), args...)
 	err = scanAll(found, err, func(found scanner) error {
 		held, err := scanRow(found, id.Tenant)
 		row = &held.Row

@@ -41,6 +41,8 @@ type booking struct {
 	recordedAt time.Time
 	// number is the last that a row or correction was given.
 	number int64
+	// refused is how many messages this booking itself put aside.
+	refused int
 }
 
 func (b *booking) book(ctx context.Context, batch usage.Batch) (usage.Outcome, error) {
@@ -64,6 +66,7 @@ func (b *booking) book(ctx context.Context, batch usage.Batch) (usage.Outcome, e
 		return outcome, err
 	}
 	outcome.Inserted = len(fresh) + corrected
+	b.refused = len(sorted.untimely) + len(refused)
 	if outcome.Conflicts, err = b.insertConflicts(ctx, sorted.conflicts); err != nil {
 		return outcome, err
 	}

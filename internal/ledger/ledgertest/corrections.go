@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/feira-dev/feira/events"
+	"github.com/feira-dev/feira/internal/ledger"
 	"github.com/feira-dev/feira/internal/usage"
 )
 
@@ -148,4 +149,37 @@ func testHorizon(t *testing.T, newDatabase Func) {
 			require.Equal(t, usage.Outcome{Conflicts: 1}, record(t, book, timely))
 		})
 	}
+}
+
+// testReplayOfQuarantine books what was put aside once the reason is gone.
+func testReplayOfQuarantine(t *testing.T, newDatabase Func) {
+	t.Helper()
+	book := open(t, newDatabase)
+	old := store([]events.Message{ToolCall(t, "acme", "ses_1", 0), ToolCall(t, "acme", "ses_1", 2), ToolCall(t, "loja", "ses_1", 0)})
+	for i := range old {
+		old[i].Time = Noon().AddDate(0, 2, 0)
+	}
+	malformed := ToolCall(t, "acme", "ses_1", 4)
+	malformed.Data = []byte("{")
+	void := Correct(t, old[0], "void")
+	require.Equal(t, usage.Outcome{Quarantined: 4, Inserted: 1}, record(t, book, append(old, malformed, void)))
+	require.Equal(t, usage.Outcome{Quarantined: 1}, record(t, book, []events.Message{Correct(t, void, "of a void")}))
+
+	replay := func(params ledger.ReplayParams) ledger.Replayed {
+		outcome, err := book.Replay(t.Context(), params)
+		require.NoError(t, err)
+		requireVerified(t, book)
+		return outcome
+	}
+	require.Equal(t, ledger.Replayed{Kept: 5}, replay(ledger.ReplayParams{}), "nothing has changed")
+	require.Equal(t, ledger.Replayed{Booked: 1}, replay(ledger.ReplayParams{Tenant: "loja", AcceptUntimely: true, Dry: true}))
+	require.Equal(t, ledger.Replayed{Kept: 1}, replay(ledger.ReplayParams{Tenant: "loja"}), "a dry run books nothing")
+	require.Equal(t, ledger.Replayed{Booked: 2}, replay(ledger.ReplayParams{Tenant: "acme", Reason: usage.ReasonTooLate, AcceptUntimely: true}))
+	require.Equal(t, ledger.Replayed{Kept: 2}, replay(ledger.ReplayParams{Tenant: "acme", AcceptUntimely: true}), "it has left the quarantine")
+	totals, err := book.Totals(t.Context(), "acme", usage.Period{})
+	require.NoError(t, err)
+	calls, err := totals.Sum(events.MeterToolCall, events.UnitCall)
+	require.NoError(t, err)
+	require.Equal(t, "1", calls.String(), "one of the two was void before it was booked")
+	require.Equal(t, usage.Outcome{Duplicates: 2}, record(t, book, old[:2]))
 }

@@ -38,6 +38,7 @@ func Run(t *testing.T, newDatabase Func) {
 		"ConflictWithinABatch":         testConflictInBatch,
 		"Corrections":                  testCorrections,
 		"Horizon":                      testHorizon,
+		"QuarantineIsReplayed":         testReplayOfQuarantine,
 		"InvoicesFollowFromTheSet":     testInvoices,
 		"LateIsAdjusted":               testLate,
 		"PeriodStates":                 testPeriodStates,
