@@ -163,6 +163,11 @@ func DeadSubject(tenant TenantID, stream string) string {
 	return root + ".dead." + string(tenant) + "." + stream
 }
 
+// TenantUsageSubject matches a tenant's usage events of every meter.
+func TenantUsageSubject(tenant TenantID) string {
+	return root + ".usage." + orAny(string(tenant)) + ".*"
+}
+
 // TenantDeadSubject takes in all dead letters of a tenant; of all tenants when empty.
 func TenantDeadSubject(tenant TenantID) string { return root + ".dead." + orAny(string(tenant)) + ".*" }
 

@@ -24,6 +24,8 @@ var (
 	ErrNotClosed = errors.New("the period is not closed")
 	// ErrUnbalanced occurs when postings do not sum to zero.
 	ErrUnbalanced = errors.New("postings do not sum to zero")
+	// ErrSum occurs when a document's sums are not those of its lines.
+	ErrSum = errors.New("the sums are not those of the lines")
 	// ErrCreditNote occurs when a credit note is above what its invoice is of.
 	ErrCreditNote = errors.New("the credit note does not fit its invoice")
 	// ErrInvalidGrant occurs when prepaid credit breaks a rule.

@@ -69,7 +69,7 @@ func Draft(params Params) (Invoice, error) {
 		if other.Card.Currency != bill.Currency {
 			return Invoice{}, fmt.Errorf("adjusting period %s: %w: %s and %s", other.Period.Name, money.ErrCurrencyMismatch, other.Card.Currency, bill.Currency)
 		}
-		lines, err := adjust(other, params.Issued)
+		lines, err := Adjust(other, params.Issued)
 		if err != nil {
 			return Invoice{}, fmt.Errorf("adjusting period %s: %w", other.Period.Name, err)
 		}
@@ -128,8 +128,9 @@ type billed struct {
 	amount          money.Amount
 }
 
-// adjust compares what a period costs now with what was billed of it.
-func adjust(part Part, issued []Invoice) ([]Line, error) {
+// Adjust is what leads from what documents bill of a period to what it costs
+// by its usage as it is now: nothing when it is billed right.
+func Adjust(part Part, issued []Invoice) ([]Line, error) {
 	bill, err := part.rate()
 	if err != nil {
 		return nil, err

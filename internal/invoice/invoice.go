@@ -105,6 +105,37 @@ type Credit struct {
 	Amount string `json:"amount"`
 }
 
+// Check holds the document's sums against its lines.
+func (i Invoice) Check() error {
+	subtotal, err := money.New(0, i.Currency)
+	if err != nil {
+		return fmt.Errorf("checking %s: %w", i.ID, err)
+	}
+	for _, line := range i.Lines {
+		amount, err := money.Parse(line.Amount, i.Currency)
+		if err == nil {
+			subtotal, err = subtotal.Add(amount)
+		}
+		if err != nil {
+			return fmt.Errorf("checking %s: line %d: %w", i.ID, line.Number, err)
+		}
+	}
+	total := subtotal
+	for _, credit := range i.Credits {
+		paid, err := money.Parse(credit.Amount, i.Currency)
+		if err == nil {
+			total, err = total.Add(paid.Negate())
+		}
+		if err != nil {
+			return fmt.Errorf("checking %s: credit %s: %w", i.ID, credit.Grant, err)
+		}
+	}
+	if subtotal.Text() != i.Subtotal || total.Text() != i.Total {
+		return fmt.Errorf("%w: %s says %s and %s, its lines %s and %s", ErrSum, i.ID, i.Subtotal, i.Total, subtotal.Text(), total.Text())
+	}
+	return nil
+}
+
 // JSON is the document.
 func (i Invoice) JSON() ([]byte, error) {
 	var out bytes.Buffer

@@ -4,6 +4,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -158,4 +159,22 @@ func TestPeriodsHaveTheirNames(t *testing.T) {
 	require.Equal(t, invoice.PeriodOf(midnight.Add(-1), zone), parsed)
 	_, err = invoice.ParsePeriod("November", zone)
 	require.ErrorIs(t, err, usage.ErrInvalidPeriod)
+}
+
+func TestSumsThatAreNotThoseOfTheLinesAreFound(t *testing.T) {
+	t.Parallel()
+	document, err := invoice.Draft(params(t, "2026-11", "1500"))
+	require.NoError(t, err)
+	require.NoError(t, document.Check())
+	for name, spoil := range map[string]func(*invoice.Invoice){
+		"total":    func(i *invoice.Invoice) { i.Total = "1.00" },
+		"subtotal": func(i *invoice.Invoice) { i.Subtotal = "1.00" },
+		"line":     func(i *invoice.Invoice) { i.Lines[0].Amount = "1.00" },
+		"credit":   func(i *invoice.Invoice) { i.Credits = []invoice.Credit{{Grant: "x", Amount: "1.00"}} },
+	} {
+		spoilt := document
+		spoilt.Lines = slices.Clone(document.Lines)
+		spoil(&spoilt)
+		require.ErrorIs(t, spoilt.Check(), invoice.ErrSum, name)
+	}
 }

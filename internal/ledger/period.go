@@ -18,6 +18,26 @@ type closedPeriod struct {
 // changedPeriods are the tenant's closed periods of which something was recorded
 // since it was last billed, up to the cut.
 func (d *drafting) changedPeriods(ctx context.Context, cut int64) ([]closedPeriod, error) {
+	closed, err := d.closedPeriods(ctx, cut)
+	if err != nil {
+		return nil, err
+	}
+	var changed []closedPeriod
+	for _, one := range closed {
+		differs, err := d.changed(ctx, one, cut)
+		if err != nil {
+			return nil, err
+		}
+		if differs {
+			changed = append(changed, one)
+		}
+	}
+	return changed, nil
+}
+
+// closedPeriods are the tenant's periods that have been billed up to a number
+// below the cut.
+func (d *drafting) closedPeriods(ctx context.Context, cut int64) ([]closedPeriod, error) {
 	var closed []closedPeriod
 	statement := d.ledger.dialect.bind("SELECT period, covered, card FROM billing_periods WHERE tenant_id = ? AND environment = ? AND covered < ? ORDER BY period")
 	found, err := d.tx.QueryContext(ctx, statement, string(d.params.Tenant), string(d.params.Environment), cut)
@@ -34,17 +54,7 @@ func (d *drafting) changedPeriods(ctx context.Context, cut int64) ([]closedPerio
 	if err != nil {
 		return nil, fmt.Errorf("listing closed periods: %w", err)
 	}
-	var changed []closedPeriod
-	for _, one := range closed {
-		differs, err := d.changed(ctx, one, cut)
-		if err != nil {
-			return nil, err
-		}
-		if differs {
-			changed = append(changed, one)
-		}
-	}
-	return changed, nil
+	return closed, nil
 }
 
 // changed reports whether a row of the period, or any correction of the tenant,

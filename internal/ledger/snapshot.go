@@ -28,6 +28,9 @@ type SnapshotParams struct {
 // Snapshot adds up a period's rows after their corrections, as they were when
 // the ledger had given no number above the cut.
 func (l *Ledger) Snapshot(ctx context.Context, params SnapshotParams) (usage.Snapshot, error) {
+	if params.Cut == 0 {
+		params.Cut = allNumbers
+	}
 	var taken usage.Snapshot
 	err := l.read(ctx, params.Tenant, func(tx *sql.Tx) (err error) {
 		taken, err = l.snapshot(ctx, tx, params)
@@ -58,9 +61,6 @@ func (l *Ledger) snapshot(ctx context.Context, tx *sql.Tx, params SnapshotParams
 // eachRow hands out the rows of a snapshot with their quantities after
 // corrections, and with a hash that no other quantities have.
 func (l *Ledger) eachRow(ctx context.Context, tx *sql.Tx, params SnapshotParams, handle func(usage.Row, usage.Hash) error) error {
-	if params.Cut == 0 {
-		params.Cut = allNumbers
-	}
 	corrected, err := l.correctionsOf(ctx, tx, params.Tenant, params.Cut)
 	if err != nil {
 		return err

@@ -45,7 +45,9 @@ func AmountOf(whole, nano int64) (Amount, error) {
 
 // ParseAmount reads a decimal such as "1", "0.25" or "1200". Signs, exponents
 // and more than [AmountDigits] digits after the point are refused.
-func ParseAmount(text string) (Amount, error) {
+func ParseAmount(text string) (Amount, error) { return parseAmount(text, MaxAmount) }
+
+func parseAmount(text string, most int64) (Amount, error) {
 	if len(text) > maxAmountText {
 		return Amount{}, fmt.Errorf("%w: %d characters, at most %d are allowed", ErrInvalidAmount, len(text), maxAmountText)
 	}
@@ -54,8 +56,8 @@ func ParseAmount(text string) (Amount, error) {
 		return Amount{}, fmt.Errorf("%w: %q, want digits and at most %d after the point", ErrInvalidAmount, text, AmountDigits)
 	}
 	whole, err := strconv.ParseInt(digits, 10, 64)
-	if err != nil || whole > MaxAmount {
-		return Amount{}, fmt.Errorf("%w: %q, at most %d is allowed", ErrInvalidAmount, text, int64(MaxAmount))
+	if err != nil || whole > most {
+		return Amount{}, fmt.Errorf("%w: %q, at most %d is allowed", ErrInvalidAmount, text, most)
 	}
 	var nano int64
 	if pointed {
@@ -127,9 +129,10 @@ func (a Amount) String() string {
 // MarshalText implements encoding.TextMarshaler.
 func (a Amount) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
 
-// UnmarshalText implements encoding.TextUnmarshaler with [ParseAmount].
+// UnmarshalText implements encoding.TextUnmarshaler. It reads back what
+// [Amount.MarshalText] wrote, which may be a sum above [MaxAmount].
 func (a *Amount) UnmarshalText(text []byte) error {
-	parsed, err := ParseAmount(string(text))
+	parsed, err := parseAmount(string(text), math.MaxInt64)
 	if err != nil {
 		return err
 	}

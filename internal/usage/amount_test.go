@@ -79,3 +79,40 @@ func TestAmountOverflowIsAnError(t *testing.T) {
 	_, err = usage.AmountOf(-1, 0)
 	require.ErrorIs(t, err, usage.ErrInvalidAmount)
 }
+
+func TestSumsAreReadBack(t *testing.T) {
+	t.Parallel()
+	sum, err := usage.WholeAmount(usage.MaxAmount).Add(usage.WholeAmount(usage.MaxAmount))
+	require.NoError(t, err)
+	text, err := sum.MarshalText()
+	require.NoError(t, err)
+	var read usage.Amount
+	require.NoError(t, read.UnmarshalText(text))
+	require.Equal(t, sum, read)
+	require.Error(t, read.UnmarshalText([]byte("9223372036854775808")))
+	_, err = usage.ParseAmount(string(text))
+	require.ErrorIs(t, err, usage.ErrInvalidAmount, "of one event")
+}
+
+func TestAmountsSubtractAndMultiply(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		a, b := amounts().Draw(t, "a"), amounts().Draw(t, "b")
+		sum, err := a.Add(b)
+		require.NoError(t, err)
+		back, err := sum.Subtract(b)
+		require.NoError(t, err)
+		require.Equal(t, a, back)
+		twice, err := a.Times(2)
+		require.NoError(t, err)
+		double, err := a.Add(a)
+		require.NoError(t, err)
+		require.Equal(t, double, twice)
+	})
+	_, err := usage.WholeAmount(1).Subtract(usage.WholeAmount(2))
+	require.ErrorIs(t, err, usage.ErrOverflow)
+	_, err = usage.WholeAmount(usage.MaxAmount).Times(1_000_000_000)
+	require.ErrorIs(t, err, usage.ErrOverflow)
+	_, err = usage.WholeAmount(1).Times(-1)
+	require.ErrorIs(t, err, usage.ErrOverflow)
+}

@@ -105,6 +105,46 @@ func (b *biller) issue(t require.TestingT, tenant events.TenantID, month string)
 	return issued
 }
 
+func (b *biller) requireAudited(t require.TestingT) {
+	found, err := b.book.AuditBooks(background(t), b.cards)
+	require.NoError(t, err)
+	require.Empty(t, found.Findings)
+}
+
+// testAudit plants faults, one by one, and sees each of them found.
+func testAudit(t *testing.T, newDatabase Func) {
+	t.Helper()
+	for name, row := range map[string]struct{ statement, check string }{
+		"a row is gone":            {"DELETE FROM usage_rows WHERE number = 2", "numbers"},
+		"an entry is changed":      {"UPDATE postings SET amount = '7' WHERE place = 0", "entries"},
+		"an entry is gone":         {"DELETE FROM postings WHERE place > 0", "entries"},
+		"a transaction is gone":    {"DELETE FROM postings", "invoice"},
+		"a document is of another": {"UPDATE invoices SET document = (SELECT document FROM invoices WHERE tenant_id = 'loja') WHERE tenant_id = 'acme'", "invoice"},
+		"a row counts for more":    {"UPDATE usage_rows SET quantities = '[{\"unit\":\"call\",\"amount\":\"5\"}]' WHERE meter = 'tool_call'", "period"},
+		"a row is of another day":  {"UPDATE usage_rows SET occurred_at = occurred_at + 864000000000000 WHERE number = 1", "period"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			database := newDatabase(t)
+			b := &biller{clock: &clock{}, cards: Cards(t)}
+			b.book = database.Open(t, b.clock.now)
+			t.Cleanup(func() { require.NoError(t, b.book.Close()) })
+			b.clock.set(Noon())
+			record(t, b.book, store([]events.Message{ToolCall(t, "acme", "ses_1", 0), ToolCall(t, "acme", "ses_1", 3), ModelReply(t, "acme", "ses_1", 1)}))
+			b.issue(t, "acme", november)
+			b.issue(t, "loja", november)
+			database.Exec(t, row.statement)
+			found, err := b.book.AuditBooks(t.Context(), b.cards)
+			require.NoError(t, err)
+			var checks []string
+			for _, finding := range found.Findings {
+				checks = append(checks, finding.Check)
+			}
+			require.Contains(t, checks, row.check, found.Findings)
+		})
+	}
+}
+
 func (b *biller) requireBalanced(t require.TestingT, tenant events.TenantID) {
 	balances, err := b.book.Balances(background(t), tenant)
 	require.NoError(t, err)
@@ -201,6 +241,8 @@ func testInvoices(t *testing.T, newDatabase Func) {
 		require.Equal(t, document(t, wanted[2]), document(t, got[2]), "nothing is left over")
 	})
 	requireVerified(t, crooked.book)
+	straight.requireAudited(t)
+	crooked.requireAudited(t)
 }
 
 // testLate goes through what may come after a period was invoiced.
@@ -270,6 +312,7 @@ func testLate(t *testing.T, newDatabase Func) {
 				require.NotEqual(t, invoice.LineAdjustment, line.Kind, "adjusted once")
 			}
 			requireVerified(t, b.book)
+			b.requireAudited(t)
 		})
 	}
 }
@@ -360,6 +403,7 @@ func testCredit(t *testing.T, newDatabase Func) {
 	b.requireBalanced(t, "acme")
 	next := b.issue(t, "acme", december)
 	require.Len(t, next.Lines, 1, "a credit note is no usage: nothing is adjusted")
+	b.requireAudited(t)
 }
 
 func testTrace(t *testing.T, newDatabase Func) {

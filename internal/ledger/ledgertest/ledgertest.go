@@ -44,6 +44,7 @@ func Run(t *testing.T, newDatabase Func) {
 		"PeriodStates":                 testPeriodStates,
 		"CreditAndCreditNotes":         testCredit,
 		"LinesAreTraced":               testTrace,
+		"AuditFindsPlantedFaults":      testAudit,
 		"TenantsDoNotShareIDs":         testTenants,
 		"QuarantineKeepsWhole":         testQuarantine,
 		"QuarantineTakesAnything":      testQuarantineTakesAnything,
