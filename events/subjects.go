@@ -163,7 +163,8 @@ func DeadSubject(tenant TenantID, stream string) string {
 	return root + ".dead." + string(tenant) + "." + stream
 }
 
-// TenantUsageSubject matches a tenant's usage events of every meter.
+// TenantUsageSubject takes in all usage events of a tenant; of all tenants when
+// empty.
 func TenantUsageSubject(tenant TenantID) string {
 	return root + ".usage." + orAny(string(tenant)) + ".*"
 }

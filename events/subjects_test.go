@@ -25,6 +25,8 @@ func TestSubjectsArePinned(t *testing.T) {
 		events.WebhooksSubject("acme", "asaas"):                 "feira.webhooks.acme.asaas",
 		events.DeadSubject("acme", events.StreamRequests):       "feira.dead.acme.REQUESTS",
 		events.DeadSubject(events.IllegalTenant, "REQUESTS"):    "feira.dead._illegal.REQUESTS",
+		events.TenantUsageSubject("acme"):                       "feira.usage.acme.*",
+		events.TenantUsageSubject(""):                           "feira.usage.*.*",
 		events.TenantDeadSubject("acme"):                        "feira.dead.acme.*",
 		events.TenantDeadSubject(""):                            "feira.dead.*.*",
 		events.RunEnded{Tenant: "acme", Sequence: 7}.Subject():  "feira.done.acme.7.served",

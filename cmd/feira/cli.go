@@ -47,8 +47,9 @@ type cli struct {
 	Tail       tailCommand       `cmd:"" help:"Print a tenant's session events, stored ones first."`
 	Queue      queueCommand      `cmd:"" help:"Show who waits, for how long and why."`
 	Usage      usageCommand      `cmd:"" help:"Print what a tenant used and owes."`
-	Ledger     ledgerCommand     `cmd:"" name:"ledger" help:"Migrate the ledger's tables, verify its sums."`
+	Ledger     ledgerCommand     `cmd:"" name:"ledger" help:"Migrate the ledger's tables, verify its sums, list and replay its quarantine."`
 	Ratecard   ratecardCommand   `cmd:"" name:"ratecard" help:"Apply, show and try rate cards."`
+	Audit      auditCommand      `cmd:"" name:"audit" help:"Hold session logs, USAGE, rows, sums, entries and invoices against each other."`
 	Invoice    invoiceCommand    `cmd:"" name:"invoice" help:"Preview, issue, show and list invoices; forgive a part of one."`
 	Credit     creditCommand     `cmd:"" name:"credit" help:"Give tenants prepaid credit, show their accounts."`
 	Dead       deadCommand       `cmd:"" help:"Show what was given up."`

@@ -2,8 +2,10 @@ package app
 
 import (
 	"context"
+	"time"
 
 	"github.com/feira-dev/feira/events"
+	"github.com/feira-dev/feira/internal/ledger"
 	"github.com/feira-dev/feira/internal/usage"
 )
 
@@ -69,4 +71,47 @@ func (o *Operator) VerifyLedger(ctx context.Context) (LedgerVerification, error)
 		shown.Differences = append(shown.Differences, told)
 	}
 	return shown, nil
+}
+
+// QuarantinedEvent is a usage event that could not be booked, without its body.
+type QuarantinedEvent struct {
+	Tenant     events.TenantID `json:"tenant"`
+	Subject    string          `json:"subject"`
+	Sequence   uint64          `json:"sequence"`
+	Event      string          `json:"event"`
+	Source     string          `json:"source"`
+	Reason     usage.Reason    `json:"reason"`
+	Detail     string          `json:"detail"`
+	RecordedAt time.Time       `json:"recorded_at"`
+}
+
+// Quarantine lists what could not be booked, the newest first; of every tenant
+// when id is empty.
+func (o *Operator) Quarantine(ctx context.Context, id events.TenantID) ([]QuarantinedEvent, error) {
+	books, err := o.kit.books(ctx)
+	if err != nil {
+		return nil, err
+	}
+	kept, err := books.Quarantine(ctx, id, usage.MaxPage)
+	if err != nil {
+		return nil, err
+	}
+	shown := []QuarantinedEvent{}
+	for _, item := range kept {
+		shown = append(shown, QuarantinedEvent{
+			Tenant: item.Tenant, Subject: item.Message.Subject, Sequence: item.Message.Sequence,
+			Event: item.Message.Header.Value(events.HeaderID), Source: item.Message.Header.Value(events.HeaderSource),
+			Reason: item.Reason, Detail: item.Detail, RecordedAt: item.RecordedAt,
+		})
+	}
+	return shown, nil
+}
+
+// ReplayQuarantine reads what could not be booked again, and books what can be.
+func (o *Operator) ReplayQuarantine(ctx context.Context, params ledger.ReplayParams) (ledger.Replayed, error) {
+	books, err := o.kit.books(ctx)
+	if err != nil {
+		return ledger.Replayed{}, err
+	}
+	return books.Replay(ctx, params)
 }

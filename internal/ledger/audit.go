@@ -204,8 +204,8 @@ func (a *auditing) periods(ctx context.Context, tenant events.TenantID, document
 }
 
 // Each hands out all rows of a tenant as they were recorded, with their hashes,
-// and the ids of its corrections.
-func (l *Ledger) Each(ctx context.Context, tenant events.TenantID, row func(usage.Row, usage.Hash), correction func(usage.ID)) error {
+// and its corrections with theirs.
+func (l *Ledger) Each(ctx context.Context, tenant events.TenantID, row func(usage.Row, usage.Hash), correction func(usage.ID, usage.Hash)) error {
 	err := l.read(ctx, tenant, func(tx *sql.Tx) error {
 		found, err := tx.QueryContext(ctx, l.dialect.bind("SELECT "+heldFields+" FROM usage_rows WHERE tenant_id = ?"), string(tenant))
 		err = scanAll(found, err, func(found scanner) error {
@@ -216,15 +216,41 @@ func (l *Ledger) Each(ctx context.Context, tenant events.TenantID, row func(usag
 		if err != nil {
 			return err
 		}
-		found, err = tx.QueryContext(ctx, l.dialect.bind("SELECT "+correctionFields+" FROM usage_corrections WHERE tenant_id = ?"), string(tenant))
+		found, err = tx.QueryContext(ctx, l.dialect.bind("SELECT source, event_id, hash FROM usage_corrections WHERE tenant_id = ?"), string(tenant))
 		return scanAll(found, err, func(found scanner) error {
-			kept, err := scanCorrection(found)
-			correction(kept.ID)
+			id := usage.ID{Tenant: tenant}
+			var hash []byte
+			err := found.Scan(&id.Source, &id.Event, &hash)
+			correction(id, hashOf(hash))
 			return err
 		})
 	})
 	if err != nil {
 		return fmt.Errorf("reading rows: %w", err)
+	}
+	return nil
+}
+
+// EachAside hands out what the ledger keeps beside a tenant's rows: the messages
+// in quarantine, and the contradictions.
+func (l *Ledger) EachAside(ctx context.Context, tenant events.TenantID, message func(events.Message), conflict func(usage.ID, usage.Hash)) error {
+	kept, err := l.keptMessages(ctx, ReplayParams{Tenant: tenant})
+	if err != nil {
+		return fmt.Errorf("reading the quarantine: %w", err)
+	}
+	for _, item := range kept {
+		message(item.message)
+	}
+	statement := l.dialect.bind("SELECT source, event_id, hash FROM usage_conflicts WHERE tenant_id = ?")
+	err = l.list(ctx, tenant, statement, []any{string(tenant)}, func(found scanner) error {
+		id := usage.ID{Tenant: tenant}
+		var hash []byte
+		err := found.Scan(&id.Source, &id.Event, &hash)
+		conflict(id, hashOf(hash))
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("reading conflicts: %w", err)
 	}
 	return nil
 }

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"bytes"
+	"database/sql"
+	"encoding/json"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/feira-dev/feira/events"
+	"github.com/feira-dev/feira/internal/app"
+)
+
+// What was logged, published, booked and billed agrees; what cannot be booked is
+// kept aside and counted; and a row that is taken away is missed.
+func TestAuditFindsWhatIsMissing(t *testing.T) {
+	t.Parallel()
+	b := setupDev(t)
+	broker := b.connect(t)
+	for n := range 3 {
+		publishOrder(t, broker, n)
+	}
+	requireEndings(t, broker, "tenant_acme", 3)
+	now := time.Now().UTC()
+	foreign, err := events.Encode(events.UsageSubject("tenant_acme", "storage"), events.Envelope{
+		ID: "old", Source: "/storage", Time: now.AddDate(0, 0, -40), Tenant: "tenant_acme",
+	}, &events.UsageRecorded{
+		Meter: "storage", Outcome: "ok", Billable: true, Environment: events.EnvironmentTest,
+		Quantities: []events.Quantity{{Unit: "gib_hour", Amount: "1.5"}},
+	})
+	require.NoError(t, err)
+	timely := foreign
+	timely.Header = events.Header{}
+	for key, values := range foreign.Header {
+		timely.Header[key] = values
+	}
+	timely.Header.Set(events.HeaderID, "new")
+	timely.Header.Set(events.HeaderTime, now.Format(time.RFC3339Nano))
+	require.NoError(t, broker.Usage().Publish(t.Context(), []events.Message{foreign, timely}))
+
+	audit := func(code int, args ...string) app.LedgerAudit {
+		var out, complaints bytes.Buffer
+		args = append(args, "--nats-url", b.url, "--data-dir", b.dir, "--log-level", "error", "--json")
+		require.Equal(t, code, run(t.Context(), append([]string{"audit"}, args...), streams{out: &out, err: &complaints}), "%s%s", &out, &complaints)
+		var found app.LedgerAudit
+		require.NoError(t, json.Unmarshal(out.Bytes(), &found))
+		return found
+	}
+	found := audit(exitOK)
+	acme := found.Tenants[0]
+	require.Equal(t, events.TenantID("tenant_acme"), acme.Tenant)
+	require.Positive(t, acme.Log.Events)
+	require.Equal(t, acme.Log.Events+2, acme.Usage.Events)
+	require.Equal(t, acme.Log.Events+1, acme.Rows.Events)
+	require.Equal(t, 1, acme.Aside)
+	for unit, sum := range acme.Log.Sums {
+		require.Equal(t, sum, acme.Rows.Sums[unit], unit)
+	}
+	require.Contains(t, b.feira(t, "", "audit"), "1.5 gib_hour")
+
+	require.Contains(t, b.feira(t, "", "ledger", "quarantine", "tenant_acme"), "too_late")
+	require.Contains(t, b.feira(t, "", "ledger", "replay"), "1 stay in quarantine")
+	require.Contains(t, b.feira(t, "", "ledger", "replay", "--accept-untimely"), "1 booked")
+	require.Contains(t, b.feira(t, "", "ledger", "verify"), "0 differences")
+
+	db, err := sql.Open("sqlite", filepath.Join(b.dir, "ledger.db")+"?_pragma=busy_timeout(10000)")
+	require.NoError(t, err)
+	defer func() { require.NoError(t, db.Close()) }()
+	_, err = db.ExecContext(t.Context(), "DELETE FROM usage_rows WHERE number = 1")
+	require.NoError(t, err)
+	found = audit(exitFailed, "--patience", "0s")
+	told := strings.Join(found.Tenants[0].Findings, "\n")
+	require.Contains(t, told, "1 facts of the log have no row")
+	require.Contains(t, told, "1 usage events are neither booked nor kept aside")
+	require.NotEmpty(t, found.Ledger.Differences)
+	require.Equal(t, "numbers", found.Books.Findings[0].Check)
+}
