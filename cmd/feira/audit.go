@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -41,7 +42,7 @@ func writeAudit(w io.Writer, audit app.LedgerAudit) {
 		{"LOG", func(t app.TenantAudit) string { return counted(t.Log) }},
 		{"USAGE", func(t app.TenantAudit) string { return counted(t.Usage) }},
 		{"ROWS", func(t app.TenantAudit) string { return counted(t.Rows) }},
-		{"ASIDE", func(t app.TenantAudit) string { return fmt.Sprintf("%d", t.Aside) }},
+		{"ASIDE", func(t app.TenantAudit) string { return strconv.Itoa(t.Aside) }},
 	}, audit.Tenants)
 	for _, tenant := range audit.Tenants {
 		for _, finding := range tenant.Findings {

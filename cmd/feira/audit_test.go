@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"database/sql"
 	"encoding/json"
+	"maps"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -35,9 +36,7 @@ func TestAuditFindsWhatIsMissing(t *testing.T) {
 	require.NoError(t, err)
 	timely := foreign
 	timely.Header = events.Header{}
-	for key, values := range foreign.Header {
-		timely.Header[key] = values
-	}
+	maps.Copy(timely.Header, foreign.Header)
 	timely.Header.Set(events.HeaderID, "new")
 	timely.Header.Set(events.HeaderTime, now.Format(time.RFC3339Nano))
 	require.NoError(t, broker.Usage().Publish(t.Context(), []events.Message{foreign, timely}))
