@@ -145,8 +145,10 @@ func TestEveryModelRoundsOnceToTheNearest(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		drawn := rapid.SampledFrom(cards).Draw(t, "card")
 		used := settled(t, rapid.SliceOfN(rapid.Map(amounts(), usage.Amount.String), 1, 5).Draw(t, "amounts")...)
-		if len(drawn.Each()) == 0 {
-			used.Totals[0].Unit = events.UnitCall
+		for i := range used.Totals { // none where all that was drawn is nothing
+			if len(drawn.Each()) == 0 {
+				used.Totals[i].Unit = events.UnitCall
+			}
 		}
 		bill, err := rating.Rate(drawn, used)
 		require.NoError(t, err)

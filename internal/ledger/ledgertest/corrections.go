@@ -56,10 +56,16 @@ func call(amount string) events.Quantity {
 	return events.Quantity{Unit: events.UnitCall, Amount: amount}
 }
 
-// testCorrections goes through what a correction may meet, one by one.
-func testCorrections(t *testing.T, newDatabase Func) {
+// correctionCase is what a correction may meet.
+type correctionCase struct {
+	messages []events.Message
+	want     string // calls in all; empty for none
+	outcome  usage.Outcome
+}
+
+func correctionCases(t *testing.T, tenant events.TenantID) map[string]correctionCase {
 	t.Helper()
-	first := ToolCall(t, "acme", "ses_1", 0)
+	first := ToolCall(t, tenant, "ses_1", 0)
 	void, adjust := Correct(t, first, "void"), Correct(t, first, "adjust", call("3"))
 	later := Correct(t, first, "later", call("0.7"))
 	later.Header.Set(events.HeaderTime, Noon().Add(48*time.Hour).Format(time.RFC3339Nano))
@@ -68,11 +74,7 @@ func testCorrections(t *testing.T, newDatabase Func) {
 	foreign.Header.Set(events.HeaderTenant, "loja")
 	foreign.Header.Set(events.HeaderSubject, "loja")
 	other := Correct(t, first, "void", call("9"))
-	for name, row := range map[string]struct {
-		messages []events.Message
-		want     string // calls in all; empty for none
-		outcome  usage.Outcome
-	}{
+	return map[string]correctionCase{
 		"void":                   {[]events.Message{first, void}, "", usage.Outcome{Inserted: 2}},
 		"void first":             {[]events.Message{void, first}, "", usage.Outcome{Inserted: 2}},
 		"void twice":             {[]events.Message{first, void, void, Correct(t, first, "again")}, "", usage.Outcome{Inserted: 3, Duplicates: 1}},
@@ -84,17 +86,30 @@ func testCorrections(t *testing.T, newDatabase Func) {
 		"void of nothing":        {[]events.Message{Correct(t, first, "x")}, "", usage.Outcome{Inserted: 1}},
 		"other tenant's":         {[]events.Message{first, foreign}, "1", usage.Outcome{Inserted: 1, Quarantined: 1}},
 		"same id, other words":   {[]events.Message{first, void, other}, "", usage.Outcome{Inserted: 2, Quarantined: 1}},
-	} {
-		for _, cut := range []int{1, len(row.messages)} { // message by message, and all at once
-			t.Run(name+"/"+strconv.Itoa(cut), func(t *testing.T) {
-				t.Parallel()
-				book := open(t, newDatabase)
+	}
+}
+
+// testCorrections goes through them one by one, each message by message and all
+// at once, and each for a tenant of its own.
+func testCorrections(t *testing.T, newDatabase Func) {
+	t.Helper()
+	book := open(t, newDatabase)
+	number := 0
+	for name := range correctionCases(t, "acme") {
+		for _, whole := range []bool{false, true} {
+			number++
+			tenant := events.TenantID("t" + strconv.Itoa(number))
+			t.Run(name+"/"+strconv.FormatBool(whole), func(t *testing.T) {
+				row, cut := correctionCases(t, tenant)[name], 1
+				if whole {
+					cut = len(row.messages)
+				}
 				var sum usage.Outcome
 				for messages := row.messages; len(messages) > 0; messages = messages[cut:] {
 					sum = sum.Add(record(t, book, messages[:cut]))
 				}
 				require.Equal(t, row.outcome, sum)
-				totals, err := book.Totals(t.Context(), "acme", usage.Period{})
+				totals, err := book.Totals(t.Context(), tenant, usage.Period{})
 				require.NoError(t, err)
 				calls, err := totals.Sum(events.MeterToolCall, events.UnitCall)
 				require.NoError(t, err)
@@ -103,10 +118,10 @@ func testCorrections(t *testing.T, newDatabase Func) {
 				} else {
 					require.Equal(t, row.want, calls.String())
 				}
-				requireVerified(t, book)
 			})
 		}
 	}
+	requireVerified(t, book)
 }
 
 // testHorizon: what comes too late or too early is kept aside, unless it is what
