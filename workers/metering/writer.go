@@ -7,6 +7,7 @@ import (
 	"log/slog"
 
 	"github.com/feira-dev/feira/events"
+	"github.com/feira-dev/feira/internal/usage"
 )
 
 // WriterConfig is what a [Writer] needs.
@@ -63,7 +64,20 @@ func (w *Writer) Handle(ctx context.Context, batch []events.Message) error {
 	}
 	if outcome.Quarantined > 0 {
 		w.logger.WarnContext(ctx, "usage events put into quarantine", slog.Int("quarantined", outcome.Quarantined),
-			slog.String("first_reason", string(read.Rejected[0].Reason)))
+			slog.String("first_reason", string(firstReason(read))))
 	}
 	return nil
+}
+
+// firstReason is why a message of the batch was put aside, as far as the batch
+// itself tells: of a correction only the ledger knows.
+func firstReason(batch usage.Batch) usage.Reason {
+	switch {
+	case len(batch.Rejected) > 0:
+		return batch.Rejected[0].Reason
+	case len(batch.Untimely) > 0:
+		return batch.Untimely[0].Reason
+	default:
+		return "refused_correction"
+	}
 }

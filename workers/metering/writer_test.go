@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
+	"maps"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
@@ -86,6 +88,26 @@ func TestWriterTellsOfContradictionsAndQuarantine(t *testing.T) {
 	require.Contains(t, log.String(), "conflicts=1")
 	require.Contains(t, log.String(), "quarantined=2")
 	require.Contains(t, log.String(), "mismatch")
+	log.Reset()
+
+	late := messages[0]
+	late.Header = maps.Clone(late.Header)
+	late.Header.Set(events.HeaderID, "late")
+	at, err := time.Parse(time.RFC3339Nano, late.Header.Value(events.HeaderTime))
+	require.NoError(t, err)
+	late.Time = at.AddDate(0, 2, 0)
+	require.NoError(t, writer.Handle(t.Context(), []events.Message{late}))
+	require.Contains(t, log.String(), "too_late")
+	log.Reset()
+
+	correct := func(id, corrects string) events.Message {
+		message, err := events.Encode(events.UsageSubject("acme", events.MeterToolCall), events.Envelope{ID: id, Source: "/corrections", Time: at, Tenant: "acme"},
+			&events.UsageCorrected{Meter: events.MeterToolCall, CorrectsSource: "/corrections", CorrectsID: corrects, Kind: events.CorrectionVoid, Reason: "x"})
+		require.NoError(t, err)
+		return message
+	}
+	require.NoError(t, writer.Handle(t.Context(), []events.Message{correct("a", "nothing"), correct("b", "a")}))
+	require.Contains(t, log.String(), "refused_correction")
 }
 
 // brokenLedger fails before or after it has recorded.
