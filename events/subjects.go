@@ -143,9 +143,10 @@ func FeedSubject(tenant TenantID, session SessionID) string {
 	return root + ".feed." + string(tenant) + "." + orAny(string(session))
 }
 
-// TenantSessionsSubject takes in the logs of all sessions of a tenant.
+// TenantSessionsSubject takes in the logs of all sessions of a tenant; an empty
+// tenant means all of them.
 func TenantSessionsSubject(tenant TenantID) string {
-	return root + ".sessions." + string(tenant) + ".*"
+	return root + ".sessions." + orAny(string(tenant)) + ".*"
 }
 
 // UsageSubject carries usage events of a tenant for one meter.

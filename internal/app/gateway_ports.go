@@ -141,9 +141,12 @@ func (r registrar) Amend(ctx context.Context, id tenant.ID, change func(*tenant.
 }
 
 // Delete implements [gateway.Registrar].
-func (r registrar) Delete(ctx context.Context, id tenant.ID) (int, error) {
+func (r registrar) Delete(ctx context.Context, id tenant.ID) (int, bool, error) {
 	destroyed, err := r.operator.DeleteTenant(ctx, id)
-	return destroyed, away(err)
+	if errors.Is(err, ErrUnknownTenant) {
+		return 0, false, nil
+	}
+	return destroyed, true, away(err)
 }
 
 // safe seals credentials as the command line does.

@@ -108,6 +108,8 @@ func layers() map[string]Layer {
 		"internal/walls":   LayerTest,
 		"internal/canary":  LayerTest,
 		"internal/arch":    LayerTest,
+
+		"internal/gateway/dialogue": LayerTest,
 	}
 }
 

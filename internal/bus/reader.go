@@ -34,6 +34,7 @@ type readerConfig struct {
 	Subject     string
 	HeadersOnly bool
 	New         bool // leave out what is stored already
+	LastOfEach  bool // nothing but the last message of each subject
 }
 
 // reader reads a stream in order through a consumer of its own, which it
@@ -113,7 +114,6 @@ func (r *reader) consumer(ctx context.Context) (jetstream.Consumer, error) {
 	config := jetstream.ConsumerConfig{
 		FilterSubject: r.config.Subject, HeadersOnly: r.config.HeadersOnly, AckPolicy: jetstream.AckNonePolicy,
 		MemoryStorage: true, Replicas: 1, InactiveThreshold: readerInactive,
-		DeliverPolicy: jetstream.DeliverByStartSequencePolicy,
 	}
 	if r.next == 0 {
 		stream, err := r.bus.js.Stream(ctx, r.config.Stream)
@@ -125,7 +125,7 @@ func (r *reader) consumer(ctx context.Context) (jetstream.Consumer, error) {
 			r.next = r.end + 1
 		}
 	}
-	config.OptStartSeq = r.next
+	r.config.startOf(&config, r.next)
 	return r.bus.js.CreateConsumer(ctx, r.config.Stream, config)
 }
 

@@ -38,6 +38,11 @@ func (g *Gateway) ask(ctx context.Context, caller access.Caller, what errand) (P
 		return Pending{}, sessionGone()
 	}
 	pending := Pending{Tenant: in.tenant, Session: in.id, Request: what.id()}
+	if what.key != "" {
+		if err := g.clash(ctx, pending, what.request); err != nil {
+			return Pending{}, err
+		}
+	}
 	message, err := events.NewRequest(events.RequestParams{
 		Tenant: in.tenant, Session: in.id, ID: pending.Request, Kind: what.kind, Priority: events.PriorityInteractive, Trace: traceOf(ctx),
 	}, what.request)
@@ -75,6 +80,24 @@ func sameRequest(item waits.Item, asked events.Request) error {
 	}
 	if !same {
 		return problem(http.StatusConflict, CodeConflict, "the Idempotency-Key was used with another body").at("Idempotency-Key")
+	}
+	return nil
+}
+
+// clash looks in the session's log for another request under the same key, so
+// that a client hears of it before a stream begins. One that has not started yet
+// is seen when it does.
+func (g *Gateway) clash(ctx context.Context, pending Pending, asked events.Request) error {
+	records, err := g.cfg.Log.Read(ctx, pending.Tenant, pending.Session, 0)
+	if err != nil {
+		return worded(err)
+	}
+	for _, record := range records {
+		if record.Request == pending.Request {
+			if err := sameRequest(waits.Item{Record: &record}, asked); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }

@@ -68,7 +68,7 @@ type connectionListOut struct {
 func (g *Gateway) connectionRoutes() {
 	const group = "connections"
 	serve(g, endpoint{
-		method: http.MethodPost, path: "/v1/connections", id: "create-connection", group: group, status: http.StatusCreated,
+		method: http.MethodPost, path: "/v1/connections", id: "create-connection", group: group, status: http.StatusCreated, also: []int{http.StatusOK},
 		summary: "Seal a tenant's credential for a server, new or in place of the one before", scope: access.ScopeConnectionsWrite, faults: []int{http.StatusNotFound},
 	}, g.connect)
 	serve(g, endpoint{
@@ -166,7 +166,7 @@ func (g *Gateway) listConnections(ctx context.Context, caller access.Caller, in 
 	Status   string `query:"status" enum:"pending,connected,revoked,expired"`
 },
 ) (*connectionListOut, error) {
-	customer, err := g.customer(ctx, caller, in.UserID)
+	customer, err := g.customerOf(ctx, caller, in.UserID)
 	if err != nil {
 		return nil, err
 	}

@@ -24,6 +24,12 @@ type endpoint struct {
 	// faults are the statuses of the problems that it may answer beyond those
 	// that every endpoint has.
 	faults []int
+	// also are statuses of success beside that one.
+	also []int
+	// media are the types of an answer beside JSON.
+	media []string
+	// answer is the JSON of an endpoint that writes its own; nil otherwise.
+	answer any
 }
 
 // handler does what an endpoint is for. The caller's key has the scope.
@@ -34,7 +40,7 @@ func serve[In, Out any](g *Gateway, e endpoint, do handler[In, Out]) {
 	operation := huma.Operation{
 		Method: e.method, Path: e.path, OperationID: e.id, Summary: e.summary, Tags: []string{e.group},
 		DefaultStatus: e.status, Errors: append([]int{http.StatusBadRequest}, e.faults...),
-		MaxBodyBytes: g.cfg.MaxBody, BodyReadTimeout: -1, // see [Gateway.take]
+		MaxBodyBytes: -1, BodyReadTimeout: -1, // see [Gateway.take]
 	}
 	if e.scope != "" {
 		operation.Errors = append(operation.Errors, http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests)
@@ -48,6 +54,7 @@ func serve[In, Out any](g *Gateway, e endpoint, do handler[In, Out]) {
 		}
 		return out, nil
 	})
+	g.settle(e)
 }
 
 type callerKey struct{}

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -39,6 +40,9 @@ func (g *Gateway) execute(ctx context.Context, caller access.Caller, in *execute
 	input := in.Body.Input
 	if len(input) == 0 {
 		input = in.Body.Params
+	}
+	if trimmed := bytes.TrimSpace(input); len(trimmed) > 0 && trimmed[0] != '{' && string(trimmed) != "null" {
+		return nil, problem(http.StatusBadRequest, CodeInvalidRequest, "want an object").at("/input")
 	}
 	found, err := g.open(ctx, caller, in.ID)
 	if err != nil {

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -29,16 +30,22 @@ type Config struct {
 	Tenants   Tenants
 	Registrar Registrar
 	Log       Log
+	Roll      Roll
 	Requests  Requests
 	Waits     *waits.Hub
 	Catalogue agent.Catalogue
 	Directory Directory
 	Safe      Safe
 	Books     Books
-	Logger    *slog.Logger
+	// Ready is nil when what is behind the gateway can be reached, and it knows
+	// the tenants and the keys.
+	Ready func(context.Context) error
+	// Metrics tells the process's metrics; nil for none.
+	Metrics http.Handler
+	Logger  *slog.Logger
 	// TestMode lets sessions of test tenants be opened with mocks.
 	TestMode bool
-	// Version is told in the OpenAPI document.
+	// Version is told in the OpenAPI document. Defaults to the protocol's.
 	Version string
 	// Now is the clock. Defaults to [time.Now].
 	Now func() time.Time
@@ -72,6 +79,7 @@ func (c Config) Validate() error {
 	for name, missing := range map[string]bool{
 		"Keys": c.Keys == nil, "Keyring": c.Keyring == nil, "Tenants": c.Tenants == nil, "Registrar": c.Registrar == nil, "Log": c.Log == nil, "Requests": c.Requests == nil,
 		"Waits": c.Waits == nil, "Catalogue": c.Catalogue == nil, "Directory": c.Directory == nil, "Safe": c.Safe == nil, "Books": c.Books == nil,
+		"Roll": c.Roll == nil, "Ready": c.Ready == nil,
 	} {
 		if missing {
 			faults = append(faults, errors.New("gateway: "+name+" is missing"))
@@ -105,6 +113,9 @@ func New(config Config) (*Gateway, error) {
 		return nil, err
 	}
 	made.routes()
+	if err := made.documentRoutes(routes); err != nil {
+		return nil, err
+	}
 	made.handler = made.plumb(routes)
 	return made, nil
 }
@@ -118,6 +129,7 @@ func (g *Gateway) OpenAPI() *huma.OpenAPI { return g.api.OpenAPI() }
 // routes are all endpoints.
 func (g *Gateway) routes() {
 	g.sessionRoutes()
+	g.listRoutes()
 	g.executeRoutes()
 	g.sendRoutes()
 	g.logRoutes()
@@ -127,4 +139,5 @@ func (g *Gateway) routes() {
 	g.keyRoutes()
 	g.tenantRoutes()
 	g.selfRoutes()
+	g.readyRoutes()
 }

@@ -66,12 +66,13 @@ func (g *Gateway) keyRoutes() {
 	serve(g, endpoint{
 		method: http.MethodGet, path: "/v1/api-keys", id: "list-keys", group: group, summary: "List API keys", scope: access.ScopeKeysWrite,
 	}, g.listKeys)
-	for method, path := range map[string]string{http.MethodDelete: "/v1/api-keys/{id}", http.MethodPost: "/v1/api-keys/{id}/revoke"} {
-		serve(g, endpoint{
-			method: method, path: path, id: "revoke-key-" + method, group: group, summary: "Revoke an API key",
-			scope: access.ScopeKeysWrite, faults: []int{http.StatusNotFound},
-		}, g.revokeKey)
+	revoke := endpoint{
+		method: http.MethodDelete, path: "/v1/api-keys/{id}", id: "revoke-key", group: group, summary: "Revoke an API key",
+		scope: access.ScopeKeysWrite, faults: []int{http.StatusNotFound},
 	}
+	serve(g, revoke, g.revokeKey)
+	revoke.method, revoke.path, revoke.id = http.MethodPost, "/v1/api-keys/{id}/revoke", "revoke-key-post"
+	serve(g, revoke, g.revokeKey)
 }
 
 func (g *Gateway) createKey(ctx context.Context, caller access.Caller, in *createKeyIn) (*newKeyOut, error) {

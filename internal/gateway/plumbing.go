@@ -9,6 +9,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/url"
 	"regexp"
 	"runtime/debug"
 	"strings"
@@ -70,6 +71,7 @@ func (g *Gateway) plumb(routes *http.ServeMux) http.Handler {
 		header.Set("X-Content-Type-Options", "nosniff")
 		header.Set("Cache-Control", "no-store")
 		defer g.recover(w, r)
+		joinSlashes(r.URL)
 		handler, pattern := routes.Handler(r)
 		if pattern == "" {
 			g.refuse(w, r, unrouted(handler, r))
@@ -85,6 +87,17 @@ func (g *Gateway) plumb(routes *http.ServeMux) http.Handler {
 		}
 		routes.ServeHTTP(w, r)
 	})
+}
+
+// joinSlashes makes a path of what clients put together from a base URL that ends
+// in a slash: "//v1/sessions" is "/v1/sessions".
+func joinSlashes(at *url.URL) {
+	if strings.HasPrefix(at.Path, "//") {
+		at.Path = "/" + strings.TrimLeft(at.Path, "/")
+	}
+	if strings.HasPrefix(at.RawPath, "//") {
+		at.RawPath = "/" + strings.TrimLeft(at.RawPath, "/")
+	}
 }
 
 // read takes what clients say in headers of every endpoint.

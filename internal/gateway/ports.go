@@ -57,8 +57,8 @@ type Registrar interface {
 	// than once.
 	Amend(ctx context.Context, id tenant.ID, change func(*tenant.Tenant) error) (tenant.Tenant, bool, error)
 	// Delete takes a tenant from the registry, revokes its keys and destroys its
-	// credentials, and tells how many those were.
-	Delete(ctx context.Context, id tenant.ID) (credentials int, err error)
+	// credentials, and tells how many those were; false when there is none.
+	Delete(ctx context.Context, id tenant.ID) (credentials int, found bool, err error)
 }
 
 // Tenants knows the tenants. Implementations are safe for concurrent use.

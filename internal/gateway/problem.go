@@ -91,7 +91,7 @@ func found(status int, message string, details []error) *APIError {
 			continue
 		}
 		if made.Field == "" {
-			made.Field = pointer(rule.Location)
+			made.Field = fieldOf(rule)
 		}
 		faults = append(faults, strings.TrimPrefix(pointer(rule.Location)+": "+rule.Message, ": "))
 	}
@@ -100,6 +100,18 @@ func found(status int, message string, details []error) *APIError {
 		made.Message = strings.Join(faults[:min(len(faults), most)], "; ")
 	}
 	return made
+}
+
+// fieldOf is the field that a fault is of: of one that is missing, huma names the
+// object that it is missing from.
+func fieldOf(rule *huma.ErrorDetail) string {
+	at := pointer(rule.Location)
+	rest, found := strings.CutPrefix(rule.Message, "expected required property ")
+	name, whole := strings.CutSuffix(rest, " to be present")
+	if !found || !whole {
+		return at
+	}
+	return strings.TrimSuffix(at, "/") + "/" + name
 }
 
 // pointer turns huma's "body.items[0].name" into "/items/0/name", and leaves a

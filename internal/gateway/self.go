@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 
@@ -65,6 +66,9 @@ func (g *Gateway) health(context.Context, access.Caller, *struct{}) (*healthOut,
 
 const securityKey = "key"
 
+// apiVersion is that of the protocol, which the paths begin with.
+const apiVersion = "v1"
+
 // document is the OpenAPI document before the endpoints. Nothing is added to
 // answers, which clients compare byte for byte.
 func document(version string) huma.Config {
@@ -72,7 +76,7 @@ func document(version string) huma.Config {
 		OpenAPI: &huma.OpenAPI{
 			OpenAPI: "3.1.0",
 			Info: &huma.Info{
-				Title: "Feira", Version: version,
+				Title: "Feira", Version: cmp.Or(version, apiVersion),
 				Description: "One commerce agent per customer of your SaaS. Applications written for CodeSpar run on it by changing one base URL.",
 			},
 			Components: &huma.Components{
@@ -80,7 +84,6 @@ func document(version string) huma.Config {
 				SecuritySchemes: map[string]*huma.SecurityScheme{securityKey: {Type: "http", Scheme: "bearer", BearerFormat: "csk"}},
 			},
 		},
-		OpenAPIPath: "/openapi", DocsPath: "/docs",
 		Formats: map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat}, DefaultFormat: "application/json",
 	}
 }

@@ -38,14 +38,18 @@ type resumeIn struct {
 }
 
 func (g *Gateway) sendRoutes() {
-	faults := []int{http.StatusNotFound, http.StatusConflict, http.StatusServiceUnavailable, http.StatusGatewayTimeout, http.StatusBadGateway}
+	faults := []int{
+		http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout,
+	}
 	serve(g, endpoint{
 		method: http.MethodPost, path: "/v1/sessions/{id}/send", id: "send", group: "sessions", scope: access.ScopeToolsExecute, faults: faults,
 		summary: "Tell the session's agent something, and have its answer, or a stream of what it does (Accept: text/event-stream)",
+		media:   []string{"text/event-stream"}, answer: SendResult{},
 	}, g.send)
 	serve(g, endpoint{
-		method: http.MethodGet, path: "/v1/sessions/{id}/requests/{request}/events", id: "resume", group: "sessions", scope: access.ScopeSessionsRead, faults: faults,
-		summary: "Stream what became of a request, from its start or from behind an event",
+		method: http.MethodGet, path: "/v1/sessions/{id}/requests/{request}/events", id: "resume", group: "sessions", scope: access.ScopeSessionsRead,
+		faults:  []int{http.StatusNotFound},
+		summary: "Stream what became of a request, from its start or from behind an event", media: []string{"text/event-stream"},
 	}, g.resume)
 }
 

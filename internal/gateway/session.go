@@ -7,11 +7,13 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/feira-dev/feira/events"
@@ -149,7 +151,16 @@ func newSession(id tenant.ID, caller access.Caller, key string) (events.SessionI
 	return events.NewSession(id, random), nil
 }
 
-// customer is the tenant that a caller speaks for.
+// customerOf is the tenant that a caller speaks for in a list's parameter.
+func (g *Gateway) customerOf(ctx context.Context, caller access.Caller, user string) (tenant.Tenant, error) {
+	customer, err := g.customer(ctx, caller, user)
+	if made, ok := errors.AsType[*APIError](err); ok {
+		return customer, made.at(strings.TrimPrefix(made.Field, "/"))
+	}
+	return customer, err
+}
+
+// customer is the tenant that a caller speaks for, as a body names it.
 func (g *Gateway) customer(ctx context.Context, caller access.Caller, user string) (tenant.Tenant, error) {
 	missing := problem(http.StatusNotFound, CodeTenantNotFound, "there is no such tenant").at("/user_id")
 	id := tenant.ID(user)

@@ -7,13 +7,27 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"github.com/feira-dev/feira/events"
 	"github.com/feira-dev/feira/internal/access"
 	"github.com/feira-dev/feira/internal/tenant"
 )
 
+// newTenant is a tenant of which most has a default.
+type newTenant tenant.Tenant
+
+// TransformSchema implements [huma.SchemaTransformer].
+func (newTenant) TransformSchema(_ huma.Registry, schema *huma.Schema) *huma.Schema {
+	schema.Required = []string{"id", "servers"}
+	schema.Properties["concurrency"].Default = tenant.DefaultConcurrency
+	schema.Properties["weight"].Default = tenant.DefaultWeight
+	schema.PrecomputeMessages()
+	return schema
+}
+
 type tenantIn struct {
-	Body tenant.Tenant
+	Body newTenant
 }
 
 // TenantPath is the part of a path that names a tenant.
@@ -75,7 +89,7 @@ func (g *Gateway) tenantRoutes() {
 }
 
 func (g *Gateway) createTenant(ctx context.Context, caller access.Caller, in *tenantIn) (*tenantOut, error) {
-	customer := in.Body
+	customer := tenant.Tenant(in.Body)
 	if customer.Environment == "" {
 		customer.Environment = caller.Key().Environment
 	}
@@ -176,9 +190,12 @@ func (g *Gateway) deleteTenant(ctx context.Context, caller access.Caller, in *Te
 	if err != nil {
 		return nil, err
 	}
-	destroyed, err := g.cfg.Registrar.Delete(ctx, customer.ID)
+	destroyed, found, err := g.cfg.Registrar.Delete(ctx, customer.ID)
 	if err != nil {
 		return nil, worded(err)
+	}
+	if !found {
+		return nil, problem(http.StatusNotFound, CodeTenantNotFound, "there is no such tenant")
 	}
 	out := &tenantGone{}
 	out.Body.Tenant, out.Body.Credentials = string(customer.ID), destroyed
