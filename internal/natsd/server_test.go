@@ -121,11 +121,15 @@ func TestRunawayConsumersAreRefused(t *testing.T) {
 	js := streams(t, connect(t, serve(t, natsd.Config{})))
 	stream, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "S", Subjects: []string{"s"}, Storage: jetstream.MemoryStorage})
 	require.NoError(t, err)
+	// On a slow machine the first would be forgotten before the last is made.
+	consumer := jetstream.ConsumerConfig{MemoryStorage: true, InactiveThreshold: time.Hour}
 	for i := range 1_000 {
-		_, err := stream.CreateConsumer(t.Context(), jetstream.ConsumerConfig{Name: "c" + strconv.Itoa(i), MemoryStorage: true})
+		consumer.Name = "c" + strconv.Itoa(i)
+		_, err := stream.CreateConsumer(t.Context(), consumer)
 		require.NoError(t, err)
 	}
-	_, err = stream.CreateConsumer(t.Context(), jetstream.ConsumerConfig{Name: "one-too-many", MemoryStorage: true})
+	consumer.Name = "one-too-many"
+	_, err = stream.CreateConsumer(t.Context(), consumer)
 	require.ErrorContains(t, err, "maximum consumers limit reached")
 }
 
