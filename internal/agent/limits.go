@@ -10,8 +10,8 @@ import (
 // Defaults of a turn's limits.
 const (
 	DefaultIterations = 16
-	DefaultToolCalls  = 64
-	DefaultTokens     = 200_000
+	DefaultToolCalls  = tenant.DefaultTurnToolCalls
+	DefaultTokens     = tenant.DefaultTurnTokens
 	DefaultWallTime   = 5 * time.Minute
 )
 

@@ -88,7 +88,7 @@ func New(cfg Config) (*Loop, error) {
 // that ends by a [CancelledError] ends the turn, once the outcomes of the calls
 // that were sent are written down.
 func (l *Loop) Run(ctx context.Context, scope Scope, journal Journal) (*events.TurnCompleted, error) {
-	limits := LimitsOf(scope.Tenant.Limits)
+	limits := LimitsOf(scope.Tenant.Bounds())
 	turn := journal.Turn()
 	left := turn.Started.Add(limits.WallTime).Sub(l.cfg.Now())
 	work, cancel := context.WithTimeoutCause(ctx, left, errWallTime)

@@ -70,6 +70,8 @@ type Tenant struct {
 	Limits Limits `json:"limits,omitzero" yaml:"limits,omitempty"`
 	// Routes say which server does a thing that several can do.
 	Routes Routes `json:"routes,omitzero" yaml:"routes,omitempty"`
+	// Budgets bound what the tenant may use.
+	Budgets []Budget `json:"budgets,omitempty" yaml:"budgets,omitempty"`
 	// Metadata is stamped on every usage row.
 	Metadata map[string]string `json:"metadata,omitempty" yaml:"metadata,omitempty"`
 }
@@ -105,6 +107,7 @@ func (t Tenant) WithDefaults() Tenant {
 		}
 	}
 	t.Servers = slices.Clone(t.Servers)
+	t.Budgets = slices.Clone(t.Budgets)
 	t.MCP = cloneAttachments(t.MCP)
 	t.Metadata = maps.Clone(t.Metadata)
 	return t
@@ -131,7 +134,7 @@ func (t Tenant) Validate() error {
 	if t.Backlog < 0 || t.Backlog > MaxBacklog {
 		fault("backlog is %d, want 0 to %d", t.Backlog, MaxBacklog)
 	}
-	faults = append(faults, t.validateRate(), t.validateAPIRate(), t.validateRoutes(), t.validateAttachments())
+	faults = append(faults, t.validateRate(), t.validateAPIRate(), t.validateRoutes(), t.validateAttachments(), t.validateBudgets())
 	if len(t.Servers) == 0 || len(t.Servers) > MaxServers {
 		fault("servers has %d entries, want 1 to %d", len(t.Servers), MaxServers)
 	}
