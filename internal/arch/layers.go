@@ -73,6 +73,7 @@ func layers() map[string]Layer {
 		"internal/money":    LayerDomain,
 		"internal/rating":   LayerDomain,
 		"internal/invoice":  LayerDomain,
+		"internal/budget":   LayerDomain,
 
 		"internal/lifecycle": LayerBase,
 		"internal/config":    LayerBase,
