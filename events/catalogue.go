@@ -8,7 +8,7 @@ func Catalogue() []Event {
 	return []Event{
 		&SessionOpened{}, &TurnStarted{}, &ModelReplied{}, &ToolReturned{},
 		&ApprovalRequested{}, &ApprovalDecided{}, &TurnCompleted{}, &SessionClosed{},
-		&UsageRecorded{}, &UsageCorrected{}, &LetterDied{},
+		&UsageRecorded{}, &UsageCorrected{}, &LetterDied{}, &BudgetReached{},
 	}
 }
 
@@ -36,6 +36,8 @@ func newEvent(name Type) (Event, error) {
 		return &UsageCorrected{}, nil
 	case TypeLetterDied:
 		return &LetterDied{}, nil
+	case TypeBudgetReached:
+		return &BudgetReached{}, nil
 	default:
 		return nil, fmt.Errorf("%w: %q", ErrUnknownType, name)
 	}

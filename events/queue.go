@@ -126,6 +126,6 @@ type QueuedRequest struct {
 	// NotBefore is the earliest start, while it lies ahead.
 	NotBefore time.Time `json:"not_before,omitzero"`
 	// Reason says why it has not started: paused, not_before, session, cap,
-	// rate, slots or others.
+	// budget, rate, slots or others.
 	Reason string `json:"reason"`
 }

@@ -185,6 +185,7 @@ func headerSchemas(g *generator) map[string]*jsonschema.Schema {
 	var (
 		tenant  = word(reflect.TypeFor[events.TenantID](), "The tenant, as the subject has it.")
 		session = word(reflect.TypeFor[events.SessionID](), "The session within the tenant.")
+		log     = text(`^([A-Za-z0-9][A-Za-z0-9_-]*|`+string(events.BudgetSession)+`)$`, events.MaxSessionID)
 		request = word(reflect.TypeFor[events.RequestID](), "The request within the session.")
 		kind    = word(reflect.TypeFor[events.Kind](), "What the request asks for.")
 		at      = &jsonschema.Schema{Type: "string", Format: "date-time"}
@@ -204,7 +205,8 @@ func headerSchemas(g *generator) map[string]*jsonschema.Schema {
 	add(event, events.HeaderTime, at, true)
 	add(event, events.HeaderSubject, tenant, true)
 	add(event, events.HeaderTenant, tenant, true)
-	add(event, events.HeaderSessionID, session, false)
+	log.Description = session.Description
+	add(event, events.HeaderSessionID, log, false)
 	add(event, events.HeaderRequestID, request, false)
 	add(event, events.HeaderTrace, trace, false)
 

@@ -1,13 +1,18 @@
 package fair
 
+import (
+	"time"
+
+	"github.com/feira-dev/feira/events"
+)
+
 // This file is the one place of the rules that decide whether a request may
 // start. Each is a function and has its [Reason]; Next, through contends, and
 // Reason ask the same functions, so that they cannot disagree.
 //
-// One rule of the design has its place here and is not built yet: budget, one
-// more rule in holdTenant, after rate, for a tenant whose spend is unknown; a
-// request whose own reservation is too large is for Next to hand back as
-// refused, since that is an ending and not a wait.
+// Budgets are not reckoned with here: who keeps the accounts holds a tenant
+// whose spend is not known, or whose room others have set aside, and ends what
+// does not fit, since that is no wait.
 
 // contends reports whether the tenant wants a slot and may have one.
 func (q *Queue) contends(t *tenant) bool {
@@ -22,6 +27,8 @@ func (q *Queue) holdTenant(t *tenant) Reason {
 		return ReasonPaused
 	case isCapped(t):
 		return ReasonCap
+	case t.held:
+		return ReasonBudget
 	case q.isOverRate(t):
 		return ReasonRate
 	default:
@@ -40,6 +47,21 @@ func (q *Queue) holdRequest(it *item) Reason {
 	default:
 		return ""
 	}
+}
+
+// Hold keeps a tenant from starting anything for want of budget, or lets it go
+// again; what runs goes on. It is false when the tenant is not known.
+func (q *Queue) Hold(id events.TenantID, held bool, now time.Time) bool {
+	q.advance(now)
+	t, known := q.tenant(id)
+	if !known {
+		return false
+	}
+	if t.held != held {
+		t.held = held
+		q.reconsider(t)
+	}
+	return true
 }
 
 func isPaused(t *tenant) bool { return t.limits.Paused }

@@ -10,8 +10,7 @@ import (
 type Reason string
 
 // Reasons, in the order in which they are looked for: the first that applies is
-// given, so that people hear first what they can change. That of budget will
-// come with its rule.
+// given, so that people hear first what they can change.
 const (
 	// ReasonPaused: its tenant is paused.
 	ReasonPaused Reason = "paused"
@@ -21,6 +20,9 @@ const (
 	ReasonSession Reason = "session"
 	// ReasonCap: its tenant runs as many as it may.
 	ReasonCap Reason = "cap"
+	// ReasonBudget: what its tenant has spent is not known, or the rest of its
+	// budget is set aside for what runs.
+	ReasonBudget Reason = "budget"
 	// ReasonRate: its tenant has started as many of late as it may.
 	ReasonRate Reason = "rate"
 	// ReasonSlots: no slot of the pool is free.

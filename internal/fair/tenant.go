@@ -57,6 +57,8 @@ type tenant struct {
 	limits Limits
 	// dropped tenants are remembered only for what still runs.
 	dropped bool
+	// held by its budget, on the word of who keeps the accounts.
+	held bool
 
 	queued  int32
 	running int32
