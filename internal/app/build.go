@@ -46,8 +46,12 @@ func buildScheduler(ctx context.Context, k *kit) (lifecycle.Part, error) {
 	if err != nil {
 		return nil, err
 	}
+	budgets, err := k.budgeting(ctx)
+	if err != nil {
+		return nil, err
+	}
 	return scheduling.New(scheduling.Config{
-		Questions: broker.Asks(), Observer: observer, WorkerSlots: k.cfg.Worker.Slots,
+		Budgets: budgets, Questions: broker.Asks(), Observer: observer, WorkerSlots: k.cfg.Worker.Slots,
 		ID: newID("sch"), Lease: lease{leases}, Requests: broker.Requests(), Runs: broker.Runs(), Hints: broker.Hints(),
 		Tenants: census{tenants: tenants, log: k.log}, Endings: ender, Logger: k.log, Now: k.now, Reconcile: k.cfg.Scheduler.Reconcile,
 	})

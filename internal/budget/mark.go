@@ -82,6 +82,17 @@ func (a *Account) Told(id string, from time.Time, place uint64) {
 	a.last = max(a.last, place)
 }
 
+// GoOn takes the log of marks as it is, which may have lost its beginning.
+func (a *Account) GoOn(log []events.Record) {
+	a.last = 0
+	for _, record := range log {
+		a.last = record.Sequence
+		if event, ok := record.Event.(*events.BudgetReached); ok {
+			a.Told(record.ID, event.From, record.Sequence)
+		}
+	}
+}
+
 // LastTold is the place of the last mark in the log, 0 for none.
 func (a *Account) LastTold() uint64 { return a.last }
 

@@ -32,9 +32,11 @@ var (
 type readerConfig struct {
 	Stream      string
 	Subject     string
+	Subjects    []string // instead of one
 	HeadersOnly bool
-	New         bool // leave out what is stored already
-	LastOfEach  bool // nothing but the last message of each subject
+	New         bool   // leave out what is stored already
+	After       uint64 // leave out what is stored up to there
+	LastOfEach  bool   // nothing but the last message of each subject
 }
 
 // reader reads a stream in order through a consumer of its own, which it
@@ -112,7 +114,7 @@ func (r *reader) session(ctx context.Context, deliver deliverFunc) error {
 
 func (r *reader) consumer(ctx context.Context) (jetstream.Consumer, error) {
 	config := jetstream.ConsumerConfig{
-		FilterSubject: r.config.Subject, HeadersOnly: r.config.HeadersOnly, AckPolicy: jetstream.AckNonePolicy,
+		FilterSubject: r.config.Subject, FilterSubjects: r.config.Subjects, HeadersOnly: r.config.HeadersOnly, AckPolicy: jetstream.AckNonePolicy,
 		MemoryStorage: true, Replicas: 1, InactiveThreshold: readerInactive,
 	}
 	if r.next == 0 {
@@ -120,7 +122,7 @@ func (r *reader) consumer(ctx context.Context) (jetstream.Consumer, error) {
 		if err != nil {
 			return nil, err
 		}
-		r.next, r.end = 1, stream.CachedInfo().State.LastSeq
+		r.next, r.end = r.config.After+1, stream.CachedInfo().State.LastSeq
 		if r.config.New {
 			r.next = r.end + 1
 		}

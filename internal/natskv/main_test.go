@@ -49,6 +49,7 @@ func furnishAs(t *testing.T, server *testenv.Server, replicas int) *bench {
 	for _, config := range []jetstream.KeyValueConfig{
 		{Bucket: events.BucketTenants},
 		{Bucket: events.BucketVault},
+		{Bucket: events.BucketSpend},
 		{Bucket: events.BucketLeases},
 		{Bucket: events.BucketKeys},
 		{Bucket: events.BucketRates, TTL: events.RatesAge, Storage: jetstream.MemoryStorage},

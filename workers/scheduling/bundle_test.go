@@ -34,6 +34,7 @@ const (
 type testBundle struct {
 	bus      *bus.Bus
 	lease    scheduling.Lease
+	budgets  *scheduling.Budgeting
 	mu       sync.Mutex // of the two below
 	tenants  map[tenant.ID]tenant.Tenant
 	feeds    []chan tenant.Tenant
@@ -60,9 +61,12 @@ func setup(t *testing.T) *testBundle {
 	t.Cleanup(kv.Close)
 	lease, err := kv.Lease(t.Context(), natskv.LeaseConfig{})
 	require.NoError(t, err)
+	spend, err := kv.Spend(t.Context())
+	require.NoError(t, err)
+	budgets := &scheduling.Budgeting{Spend: spend, Facts: facts{b.Log()}}
 	ender, err := turns.NewEnder(turns.EnderConfig{Requests: b.Requests(), Log: b.Log(), Cemetery: b.Dead(), Logger: logger})
 	require.NoError(t, err)
-	return &testBundle{bus: b, endings: ender, requests: b.Requests(), lease: leaseAdapter{lease}, tenants: map[tenant.ID]tenant.Tenant{}, hints: b.Hints(), floor: newFloor(), logger: logger}
+	return &testBundle{bus: b, budgets: budgets, endings: ender, requests: b.Requests(), lease: leaseAdapter{lease}, tenants: map[tenant.ID]tenant.Tenant{}, hints: b.Hints(), floor: newFloor(), logger: logger}
 }
 
 type leaseAdapter struct{ *natskv.Lease }
@@ -116,7 +120,7 @@ func (b *testBundle) scheduler(t *testing.T, id string) lifecycle.Part {
 	t.Helper()
 	part, err := scheduling.New(scheduling.Config{
 		ID: id, Lease: b.lease, Requests: b.requests, Runs: b.bus.Runs(), Hints: b.hints,
-		Tenants: b, Endings: b.endings, Logger: b.logger, Reconcile: 100 * time.Millisecond, Questions: b.bus.Asks(), Observer: b.observer,
+		Tenants: b, Endings: b.endings, Logger: b.logger, Reconcile: 100 * time.Millisecond, Questions: b.bus.Asks(), Observer: b.observer, Budgets: b.budgets,
 	})
 	require.NoError(t, err)
 	require.NoError(t, part.Start(context.WithoutCancel(t.Context())))

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/feira-dev/feira/events"
+	"github.com/feira-dev/feira/internal/budget"
 	"github.com/feira-dev/feira/internal/fair"
 	"github.com/feira-dev/feira/internal/session"
 )
@@ -40,6 +41,8 @@ const (
 	causeExpired cause = iota
 	// causeBacklog: its tenant had as many queued as it may when it came.
 	causeBacklog
+	// causeBudget: it does not fit into its tenant's budget.
+	causeBudget
 	// causeOrder: somebody says that it was cancelled. It stays queued until it
 	// is known to be gone from REQUESTS.
 	causeOrder
@@ -147,12 +150,23 @@ func (l *leader) carryOut(ctx context.Context, v verdict) concluded {
 }
 
 func (v *verdict) ending() events.TurnCompleted {
-	if v.cause == causeBacklog {
+	switch v.cause {
+	case causeBudget:
+		return events.TurnCompleted{Status: events.TurnRejected, Reason: events.ReasonBudgetExceeded, Detail: v.detail}
+	case causeBacklog:
 		return events.TurnCompleted{Status: events.TurnRejected, Reason: events.ReasonBacklogFull, Detail: v.detail}
+	case causeExpired, causeOrder:
 	}
 	return events.TurnCompleted{
 		Status: events.TurnExpired, Reason: events.ReasonExpired,
 		Detail: "the request expired at " + v.request.Expires.Format(time.RFC3339),
+	}
+}
+
+// keep holds what a request needs that has begun, lest it be refused for ever.
+func (l *leader) keep(c concluded) {
+	if a := l.books.accounts[c.request.Tenant]; a != nil && a.Account != nil {
+		a.Keep(budget.Run{Request: c.request.Sequence, Session: c.request.Session, Kind: c.request.Kind})
 	}
 }
 
@@ -178,6 +192,7 @@ func (l *leader) conclude(ctx context.Context, c concluded) {
 		_ = l.cfg.Hints.RunEnded(events.RunEnded{Tenant: c.request.Tenant, Sequence: sequence})
 		l.cfg.Logger.DebugContext(ctx, "a request was ended", "tenant", c.request.Tenant, "sequence", sequence, "reason", c.verdict.ending().Reason)
 	case errors.Is(c.err, session.ErrStarted):
+		l.keep(c)
 		// Restored, it needs no room; one that runs again by now is no matter.
 		if l.queue.Restore(c.request, now) == nil {
 			l.queue.Return(sequence, now)

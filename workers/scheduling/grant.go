@@ -14,24 +14,28 @@ func (l *leader) grant(ctx context.Context) {
 		return
 	}
 	now := l.cfg.Now()
-	for l.inflight < l.window {
+	for refused := 0; l.inflight < l.window && refused < refusalsAtOnce; {
 		request, ok := l.queue.Next(now)
 		if !ok {
 			return
+		}
+		if a := l.books.accounts[request.Tenant]; a != nil && !l.admits(ctx, a, request, now) {
+			refused++
+			continue
 		}
 		run := events.Run{
 			Tenant: request.Tenant, Session: request.Session, Kind: request.Kind,
 			Sequence: request.Sequence, Granted: now,
 		}
 		waited := l.arrivals.waited(run.Sequence, now)
-		l.running[run.Sequence] = &grant{place: run.Place()}
+		l.running[run.Sequence] = &grant{place: run.Place(), session: run.Session, kind: run.Kind}
 		err := l.cfg.Runs.Grant(run, l.expected, func(_ uint64, err error) {
 			l.acks <- ack{sequence: run.Sequence, waited: waited, err: err}
 		})
 		if err != nil {
 			l.cfg.Observer.Granted(waited, err)
 			l.cfg.Logger.ErrorContext(ctx, "sending a grant", "tenant", run.Tenant, "sequence", run.Sequence, "error", err)
-			l.forget(run.Sequence, true)
+			l.withdraw(run.Tenant, run.Sequence)
 			l.settling = true
 			return
 		}
@@ -65,7 +69,16 @@ func (l *leader) acknowledge(ctx context.Context, a ack) {
 		granted.stored, granted.epoch = true, l.epoch
 		return
 	}
-	l.forget(a.sequence, true)
+	l.withdraw(granted.place.Tenant, a.sequence)
+}
+
+// withdraw takes back a run that was not granted after all, and what was set
+// aside for it.
+func (l *leader) withdraw(id events.TenantID, sequence uint64) {
+	l.forget(sequence, true)
+	if a := l.books.accounts[id]; a != nil && a.Account != nil {
+		a.Cancel(sequence)
+	}
 }
 
 // settle reads RUNS anew once every grant in flight is answered.
@@ -77,6 +90,7 @@ func (l *leader) settle(ctx context.Context) error {
 		return err
 	}
 	l.settling = false
+	l.doubt()
 	return nil
 }
 

@@ -101,6 +101,7 @@ func (l *leader) configure(ctx context.Context, c change) {
 		}
 	}
 	l.limit(ctx, c.customer.ID, limits)
+	l.enrol(ctx, c)
 }
 
 // grants reports whether the scheduler decides on requests: it leads, and knows

@@ -57,14 +57,17 @@ type leader struct {
 	arrivals  arrivals
 	status    status
 	endings   endings
+	books     books
 	tasks     sync.WaitGroup
 }
 
 // grant is a run as the leader knows it.
 type grant struct {
-	place  events.Place
-	stored bool
-	epoch  uint64 // in which it was known to be stored
+	place   events.Place
+	session events.SessionID
+	kind    events.Kind
+	stored  bool
+	epoch   uint64 // in which it was known to be stored
 }
 
 type (
@@ -102,6 +105,7 @@ func newLeader(cfg Config, r *roster) *leader {
 		firsts:  make(chan uint64, 1),
 		orders:  make(chan events.Control, 1024),
 		endings: newEndings(),
+		books:   newBooks(),
 		known:   make(map[tenant.ID]int),
 		running: make(map[uint64]*grant),
 		status:  newStatus(),
@@ -168,6 +172,8 @@ func (l *leader) loop(ctx context.Context) error {
 			l.heed(order)
 		case c := <-l.endings.done:
 			l.conclude(ctx, c)
+		case news := <-l.books.news:
+			news()
 		case <-l.roster.changed:
 			l.countSlots()
 		case <-reconcile.C:
@@ -187,6 +193,7 @@ func (l *leader) act(ctx context.Context, wake *time.Timer) {
 			l.cfg.Logger.ErrorContext(ctx, "leading ended", "error", err)
 			l.stepDown(ctx, events.LeaseRefresh)
 		}
+		l.keepBooks(ctx)
 	}
 	if l.grants() {
 		l.expire()
@@ -217,5 +224,6 @@ func (l *leader) reconcile(ctx context.Context) {
 		return
 	}
 	l.snapshot(ctx)
+	l.audit(ctx)
 	l.survey()
 }

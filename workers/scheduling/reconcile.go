@@ -63,7 +63,7 @@ func (l *leader) restore(ctx context.Context, run events.Run) {
 		l.cfg.Logger.ErrorContext(ctx, "a run cannot be counted", "tenant", run.Tenant, "sequence", run.Sequence, "error", err)
 		return
 	}
-	l.running[run.Sequence] = &grant{place: run.Place(), stored: true, epoch: l.epoch}
+	l.running[run.Sequence] = &grant{place: run.Place(), session: run.Session, kind: run.Kind, stored: true, epoch: l.epoch}
 }
 
 // resolve decides on a run that has left RUNS without a word: its request is

@@ -25,6 +25,9 @@ type Config struct {
 	Logger   *slog.Logger
 	// Questions is where the leader is asked about its queue. Nil: nobody asks.
 	Questions Questions
+	// Budgets is what budgets need. Nil: nothing is granted to a tenant that has a
+	// hard one.
+	Budgets *Budgeting
 	// Observer sees what the scheduler does. Defaults to nobody.
 	Observer Observer
 	// Now is the clock. Defaults to time.Now.
@@ -75,6 +78,7 @@ func (c Config) Validate() error {
 	need(c.Tenants == nil, "tenants")
 	need(c.Endings == nil, "endings")
 	need(c.Logger == nil, "logger")
+	need(c.Budgets != nil && (c.Budgets.Spend == nil || c.Budgets.Facts == nil), "spend or facts of budgets")
 	return errors.Join(faults...)
 }
 

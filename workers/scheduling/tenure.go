@@ -67,6 +67,7 @@ func (l *leader) stepDown(ctx context.Context, after time.Duration) {
 		l.forget(sequence, true)
 	}
 	l.strangers, l.status.survey = nil, nil
+	l.shut(ctx)
 	l.campaign(ctx, after)
 }
 

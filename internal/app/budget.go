@@ -1,0 +1,61 @@
+package app
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/feira-dev/feira/events"
+	"github.com/feira-dev/feira/internal/budget"
+	"github.com/feira-dev/feira/internal/bus"
+	"github.com/feira-dev/feira/internal/tenant"
+	"github.com/feira-dev/feira/workers/scheduling"
+)
+
+// spendings lets the scheduler read what tenants spend from the log.
+type spendings struct{ *bus.Log }
+
+// Watch implements [scheduling.Facts].
+func (s spendings) Watch(ctx context.Context, tenants []tenant.ID, after uint64, deliver func(batch []events.Record, through uint64, caughtUp bool) error) error {
+	return s.Log.Watch(ctx, bus.WatchParams{
+		Tenants: tenants, After: after,
+		Types: []events.Type{events.TypeTurnStarted, events.TypeTurnCompleted, events.TypeBudgetReached},
+	}, deliver)
+}
+
+// budgeting is what the scheduler needs for budgets.
+func (k *kit) budgeting(ctx context.Context) (*scheduling.Budgeting, error) {
+	broker, err := k.broker(ctx)
+	if err != nil {
+		return nil, err
+	}
+	kv, err := k.buckets(ctx)
+	if err != nil {
+		return nil, err
+	}
+	spend, err := kv.Spend(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &scheduling.Budgeting{Spend: spend, Facts: spendings{broker.Log()}, Prices: flatPrices}, nil
+}
+
+// Budgets tell how a tenant's budgets stand now by the log: from the last
+// checkpoint, what has ended since then included.
+func (o *Operator) Budgets(ctx context.Context, id tenant.ID) ([]budget.Balance, error) {
+	customer, err := o.Tenant(ctx, id)
+	if err != nil || len(customer.Budgets) == 0 {
+		return nil, err
+	}
+	needs, err := o.kit.budgeting(ctx)
+	if err != nil {
+		return nil, err
+	}
+	account, err := budget.New(customer, needs.Prices)
+	if err != nil {
+		return nil, fmt.Errorf("reading the budgets of %s: %w", id, err)
+	}
+	if err := scheduling.CatchUp(ctx, needs, id, account); err != nil {
+		return nil, fmt.Errorf("reading the budgets of %s: %w", id, err)
+	}
+	return account.Balances(o.kit.now()), nil
+}
