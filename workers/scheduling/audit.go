@@ -121,8 +121,9 @@ func (l *leader) probe(ctx context.Context) {
 				switch {
 				case o.err != nil:
 					l.cfg.Logger.WarnContext(ctx, "looking for the ending of a run", "tenant", o.id, "sequence", o.run.Request, "error", o.err)
-				case !o.settled && l.isLost(o.run.Request) && o.account.Release(o.run.Request):
+				case l.books.accounts[o.id] == o.account && !o.settled && l.isLost(o.run.Request) && o.account.Release(o.run.Request):
 					o.account.dirty, o.account.waits = true, false
+					l.balance(o.account)
 					l.cfg.Logger.DebugContext(ctx, "a run has gone without an ending of its own", "tenant", o.id, "sequence", o.run.Request)
 				}
 			}
