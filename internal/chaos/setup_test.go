@@ -53,6 +53,7 @@ type marketParams struct {
 	replicas int
 	tenants  []tenant.Tenant
 	latency  time.Duration // of the model
+	backlog  int64         // of every tenant; 0 is the default
 }
 
 // setup registers the tenants; every one of them reaches Stripe.
@@ -87,6 +88,10 @@ func (m *market) register(t *testing.T, params marketParams) {
 	}
 	cfg := config.Default()
 	cfg.DataDir = dir
+	if params.backlog > 0 {
+		cfg.Streams.Backlog = params.backlog
+		m.env = append(m.env, "FEIRA_STREAMS_BACKLOG="+strconv.FormatInt(params.backlog, 10))
+	}
 	cfg.NATS.URL, cfg.NATS.User, cfg.NATS.Password = m.server.URL, m.server.User, config.Redacted(m.server.Password)
 	cfg.NATS.Replicas = replicas
 	tel, err := telemetry.New(t.Context(), telemetry.Config{Output: io.Discard})
