@@ -210,10 +210,11 @@ func TestBudgetGoesOnUnderAnotherLeader(t *testing.T) {
 	}
 	s.requireTally(t, "acme", 100, 60)
 	requireMarks(t, s, "acme", 50, 80, 100)
-	state, _, found, err := s.budgets.Spend.Load(t.Context(), "acme")
-	require.NoError(t, err)
-	require.True(t, found)
-	require.NotZero(t, state.Purses[0].Position)
+	require.Eventually(t, func() bool { // it is written now and then
+		state, _, found, err := s.budgets.Spend.Load(t.Context(), "acme")
+		require.NoError(t, err)
+		return found && state.Purses[0].Position > 0
+	}, patience, pace)
 }
 
 // blind is a store of spending that does not answer until it is told to.
