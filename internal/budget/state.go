@@ -2,6 +2,7 @@ package budget
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -49,9 +50,7 @@ type StartedState struct {
 // begun are not in it: RUNS tells of them.
 func (a *Account) Snapshot() State {
 	state := State{Now: a.now, Told: map[string]int64{}, Last: a.last}
-	for id, start := range a.told {
-		state.Told[id] = start
-	}
+	maps.Copy(state.Told, a.told)
 	for _, p := range a.purses {
 		kept := PurseState{Unit: p.unit, Currency: p.currency, Period: p.every, Zone: p.zone, Per: p.per, Position: p.position}
 		for in, amount := range p.spent {
@@ -88,11 +87,9 @@ func (a *Account) Restore(state State) {
 		}
 	}
 	for _, started := range state.Started {
-		a.hold(Run{Request: started.Request, Session: started.Session, Kind: started.Kind}, true)
+		a.hold(Run(started), true)
 	}
-	for id, start := range state.Told {
-		a.told[id] = start
-	}
+	maps.Copy(a.told, state.Told)
 	a.last = max(a.last, state.Last)
 	a.tick(state.Now)
 	for _, p := range a.purses {
