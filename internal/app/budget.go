@@ -36,7 +36,15 @@ func (k *kit) budgeting(ctx context.Context) (*scheduling.Budgeting, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &scheduling.Budgeting{Spend: spend, Facts: spendings{broker.Log()}, Prices: flatPrices}, nil
+	card, err := (&Operator{kit: k}).rateCard()
+	if err != nil {
+		return nil, err
+	}
+	prices, err := pricesOf(card)
+	if err != nil {
+		return nil, err
+	}
+	return &scheduling.Budgeting{Spend: spend, Facts: spendings{broker.Log()}, Prices: prices}, nil
 }
 
 // Budgets tell how a tenant's budgets stand now by the log: from the last

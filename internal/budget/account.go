@@ -11,9 +11,13 @@ import (
 
 // Use is what a run has used.
 type Use struct {
-	Calls  int64
-	Tokens int64
+	Calls        int64
+	InputTokens  int64
+	OutputTokens int64
 }
+
+// Tokens are those of both kinds.
+func (u Use) Tokens() int64 { return u.InputTokens + u.OutputTokens }
 
 // Prices tells what a use costs in a currency; false when nobody knows.
 type Prices func(currency string, use Use) (tenant.Amount, bool)
@@ -113,7 +117,7 @@ func (a *Account) Configure(customer tenant.Tenant) error {
 		}
 		r := &rule{Budget: b, purse: purses[counts], reserved: map[events.SessionID]tenant.Amount{}}
 		if b.Unit == tenant.UnitMoney {
-			_, known := a.prices(b.Currency, Use{Calls: 1, Tokens: 1})
+			_, known := a.prices(b.Currency, Use{Calls: 1, InputTokens: 1, OutputTokens: 1})
 			r.unpriced = !known
 		}
 		rules = append(rules, r)
@@ -293,7 +297,7 @@ func (a *Account) cost(b base, use Use) (tenant.Amount, bool) {
 	case tenant.UnitCalls:
 		return tenant.Whole(use.Calls), true
 	case tenant.UnitTokens:
-		return tenant.Whole(use.Tokens), true
+		return tenant.Whole(use.Tokens()), true
 	case tenant.UnitMoney:
 		return a.prices(b.currency, use)
 	default:

@@ -116,7 +116,7 @@ func TestSessionsHaveTheirOwn(t *testing.T) {
 }
 
 func prices(currency string, use budget.Use) (tenant.Amount, bool) {
-	return tenant.Amount(use.Calls*50_000 + use.Tokens*15), currency == "BRL"
+	return tenant.Amount(use.Calls*50_000 + use.Tokens()*15), currency == "BRL"
 }
 
 func TestMoney(t *testing.T) {
@@ -124,7 +124,7 @@ func TestMoney(t *testing.T) {
 	b := tenant.Budget{Name: "cash", Unit: tenant.UnitMoney, Currency: "BRL", Period: tenant.PerDay, Limit: tenant.Whole(1), Reserve: 500_000}
 	a := account(t, prices, b)
 	require.Equal(t, budget.Granted, decision(a, turn(1), noon))
-	a.Settle(budget.Fact{Sequence: 1, Request: 1, Session: "s1", At: noon, Use: budget.Use{Calls: 10, Tokens: 1}})
+	a.Settle(budget.Fact{Sequence: 1, Request: 1, Session: "s1", At: noon, Use: budget.Use{Calls: 10, OutputTokens: 1}})
 	require.Equal(t, tenant.Amount(500_015), a.Balances(noon)[0].Spent)
 	require.Equal(t, budget.Refused, decision(a, turn(2), noon))
 	b.Currency = "USD"

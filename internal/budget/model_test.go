@@ -32,7 +32,7 @@ func (n *naive) spent(b tenant.Budget, session events.SessionID, at time.Time) i
 			continue
 		}
 		if b.Unit == tenant.UnitTokens {
-			sum += fact.Use.Tokens
+			sum += fact.Use.Tokens()
 		} else {
 			sum += fact.Use.Calls
 		}
@@ -158,7 +158,7 @@ func settleOne(t *rapid.T, a *budget.Account, n *naive, place uint64, now time.T
 		}
 	}
 	fact.Use.Calls = rapid.Int64Range(0, most[tenant.UnitCalls]).Draw(t, "calls")
-	fact.Use.Tokens = rapid.Int64Range(0, most[tenant.UnitTokens]).Draw(t, "tokens")
+	fact.Use.InputTokens = rapid.Int64Range(0, most[tenant.UnitTokens]).Draw(t, "tokens")
 	n.facts[place] = fact
 	delete(n.held, run.Request)
 	a.Settle(fact)
@@ -189,7 +189,7 @@ func TestSettlingIsTheSameInAnyOrder(t *testing.T) {
 			facts = append(facts, budget.Fact{
 				Sequence: uint64(i + 1), Request: uint64(i + 1), Session: rapid.SampledFrom([]events.SessionID{"s1", "s2"}).Draw(t, "session"),
 				At:  noon.Add(time.Duration(rapid.IntRange(-60, 60).Draw(t, "hours")) * time.Hour),
-				Use: budget.Use{Calls: rapid.Int64Range(0, 9).Draw(t, "calls"), Tokens: rapid.Int64Range(0, 9).Draw(t, "tokens")},
+				Use: budget.Use{Calls: rapid.Int64Range(0, 9).Draw(t, "calls"), OutputTokens: rapid.Int64Range(0, 9).Draw(t, "tokens")},
 			})
 		}
 		told := append(slices.Clone(facts), facts...)

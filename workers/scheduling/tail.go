@@ -145,7 +145,7 @@ func (a *account) hear(record events.Record) {
 		delete(a.ended, event.RequestSequence)
 		a.Settle(budget.Fact{
 			Sequence: record.Sequence, Request: event.RequestSequence, Session: record.Session, At: record.Time,
-			Use: budget.Use{Calls: int64(event.ToolCalls), Tokens: event.Usage.Total()},
+			Use: budget.Use{Calls: int64(event.ToolCalls), InputTokens: event.Usage.InputTokens, OutputTokens: event.Usage.OutputTokens},
 		})
 	case *events.BudgetReached:
 		a.Told(record.ID, event.From, record.Sequence)
