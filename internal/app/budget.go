@@ -7,6 +7,7 @@ import (
 	"github.com/feira-dev/feira/events"
 	"github.com/feira-dev/feira/internal/budget"
 	"github.com/feira-dev/feira/internal/bus"
+	"github.com/feira-dev/feira/internal/rating"
 	"github.com/feira-dev/feira/internal/tenant"
 	"github.com/feira-dev/feira/workers/scheduling"
 )
@@ -36,7 +37,7 @@ func (k *kit) budgeting(ctx context.Context) (*scheduling.Budgeting, error) {
 	if err != nil {
 		return nil, err
 	}
-	card, err := (&Operator{kit: k}).rateCard()
+	card, err := k.budgetCard()
 	if err != nil {
 		return nil, err
 	}
@@ -45,6 +46,16 @@ func (k *kit) budgeting(ctx context.Context) (*scheduling.Budgeting, error) {
 		return nil, err
 	}
 	return &scheduling.Budgeting{Spend: spend, Facts: spendings{broker.Log()}, Prices: prices}, nil
+}
+
+// budgetCard is the card that budgets of money count by: that of the
+// configuration, or the default one. Cards that were applied to the ledger are
+// not looked at, for who grants runs knows no database.
+func (k *kit) budgetCard() (*rating.Card, error) {
+	if path := k.cfg.Ledger.RateCard; path != "" {
+		return readCard(path)
+	}
+	return rating.Default()
 }
 
 // Budgets tell how a tenant's budgets stand now by the log: from the last

@@ -6,6 +6,7 @@ import (
 
 	"github.com/feira-dev/feira/events"
 	"github.com/feira-dev/feira/internal/budget"
+	"github.com/feira-dev/feira/internal/rating"
 	"github.com/feira-dev/feira/internal/tenant"
 	"github.com/feira-dev/feira/internal/usage"
 )
@@ -14,19 +15,19 @@ import (
 // tool call and of a token, exact, rounded up to a millionth for each run. An
 // ending tells how much was used and not of what, so prices for one tool, server
 // or model alone, and what a card includes, count on the bill and not here. A
-// card that lacks a price of one of the three knows none.
-func pricesOf(card *usage.RateCard) (budget.Prices, error) {
+// card that lacks a plain price of one of the three knows none.
+func pricesOf(card *rating.Card) (budget.Prices, error) {
 	var units [3]*big.Rat
 	for i, key := range []usage.Key{
 		{Meter: events.MeterToolCall, Unit: events.UnitCall, Billable: true},
 		{Meter: events.MeterModelReply, Unit: events.UnitInputToken, Billable: true},
 		{Meter: events.MeterModelReply, Unit: events.UnitOutputToken, Billable: true},
 	} {
-		bill, err := usage.Rate(card, usage.Totals{{Key: key, Amount: usage.WholeAmount(1)}})
+		bill, err := rating.Rate(card, rating.Usage{Totals: usage.Totals{{Key: key, Amount: usage.WholeAmount(1)}}})
 		if err != nil {
 			return nil, fmt.Errorf("reading the price of a unit %s: %w", key.Unit, err)
 		}
-		if len(bill.Lines) == 0 {
+		if len(bill.Lines) == 0 || bill.Lines[0].UnitPrice == "" { // none, or one that depends on how much there is
 			return nil, nil
 		}
 		unit, ok := new(big.Rat).SetString(string(bill.Lines[0].UnitPrice))

@@ -7,13 +7,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/feira-dev/feira/internal/budget"
+	"github.com/feira-dev/feira/internal/rating"
 	"github.com/feira-dev/feira/internal/tenant"
-	"github.com/feira-dev/feira/internal/usage"
 )
 
 func TestPricesOfBudgets(t *testing.T) {
 	t.Parallel()
-	card, err := usage.DefaultRateCard()
+	card, err := rating.Default()
 	require.NoError(t, err)
 	prices, err := pricesOf(card)
 	require.NoError(t, err)
@@ -34,7 +34,7 @@ func TestPricesOfBudgets(t *testing.T) {
 	}
 	_, known := prices("USD", budget.Use{Calls: 1})
 	require.False(t, known)
-	card, err = usage.ParseRateCard([]byte(`{"version":"v","currency":"BRL","effective_from":"2026-01-01T00:00:00Z","prices":[` +
+	card, err = rating.Parse([]byte(`{"version":"v","currency":"BRL","effective_from":"2026-01-01T00:00:00Z","prices":[` +
 		`{"line":"calls","meter":"tool_call","unit":"call","unit_price":"0.0000001"},` +
 		`{"line":"in","meter":"model_reply","unit":"input_token","unit_price":"1","included":"10"},` +
 		`{"line":"out","meter":"model_reply","unit":"output_token","unit_price":"1","per":1000000}]}`))

@@ -49,8 +49,7 @@ type StartedState struct {
 // beyond it must not have been settled. Runs that were granted and have not
 // begun are not in it: RUNS tells of them.
 func (a *Account) Snapshot() State {
-	state := State{Now: a.now, Told: map[string]int64{}, Last: a.last}
-	maps.Copy(state.Told, a.told)
+	state := State{Now: a.now, Told: maps.Clone(a.told), Last: a.last}
 	for _, p := range a.purses {
 		kept := PurseState{Unit: p.unit, Currency: p.currency, Period: p.every, Zone: p.zone, Per: p.per, Position: p.position}
 		for in, amount := range p.spent {

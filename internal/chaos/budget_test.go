@@ -44,11 +44,11 @@ func TestBudgetRace(t *testing.T) {
 	m := setup(t, marketParams{tenants: []tenant.Tenant{customer}, backlog: int64(size.requests)})
 	asked := m.flood(t, size)
 	grants, refusals := m.listen(t, events.SubjectAllRuns), m.listen(t, events.SubjectAllDead)
-	leader, standby := m.leader(t), m.role(t, "scheduler")
 	for range 4 {
 		m.role(t, "worker", "--worker-slots", "16")
 	}
 	began := time.Now()
+	leader, standby := m.leader(t), m.role(t, "scheduler")
 	for _, reached := range []func() bool{
 		func() bool { return len(grants.since(began)) >= size.limit/4 },
 		func() bool { return len(grants.since(began)) >= size.limit*3/4 },
