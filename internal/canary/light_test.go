@@ -217,11 +217,28 @@ func (m *market) requireNothing(t *testing.T) {
 	require.NoError(t, err)
 	finds, coverage, err := scanner.Folder(m.dir)
 	require.NoError(t, err)
+	if m.files != "" {
+		more, also, err := scanner.Folder(m.files)
+		require.NoError(t, err)
+		require.Positive(t, also.Bytes)
+		finds, coverage.Files, coverage.Bytes = append(finds, more...), coverage.Files+also.Files, coverage.Bytes+also.Bytes
+		m.requireBooked(t)
+	}
 	for _, find := range finds {
 		t.Error(find)
 	}
 	t.Logf("scanned %d files, %d KiB, for %d secrets", coverage.Files, coverage.Bytes>>10, len(m.secrets)+len(bearers))
 	m.requireWritten(t)
+}
+
+// requireBooked: the files of Postgres tell of what was booked.
+func (m *market) requireBooked(t *testing.T) {
+	t.Helper()
+	scanner, err := New([]Secret{{Name: "the name of a tool", Value: "retrieve_balance"}})
+	require.NoError(t, err)
+	finds, _, err := scanner.Folder(m.files)
+	require.NoError(t, err)
+	require.NotEmpty(t, finds)
 }
 
 // requireWritten: what was scanned is what there was to scan.

@@ -30,10 +30,13 @@ import (
 	"github.com/feira-dev/feira/events"
 	"github.com/feira-dev/feira/internal/app"
 	"github.com/feira-dev/feira/internal/config"
+	"github.com/feira-dev/feira/internal/ledger"
 	"github.com/feira-dev/feira/internal/natsd"
+	"github.com/feira-dev/feira/internal/pgd"
 	"github.com/feira-dev/feira/internal/sandbox"
 	"github.com/feira-dev/feira/internal/telemetry"
 	"github.com/feira-dev/feira/internal/testenv"
+	"github.com/feira-dev/feira/workers/metering"
 )
 
 const patience = 2 * time.Minute
@@ -57,6 +60,8 @@ type market struct {
 	roles   map[string]*testenv.Child
 	fields  map[string]map[string]map[string]string // by tenant and server
 	ahead   atomic.Int64                            // of the fakes' clock
+	usage   []events.Message                        // of USAGE
+	files   string                                  // of the Postgres server that it was booked into; empty for none
 	spans   atomic.Int64
 	runs    atomic.Int64 // of the command line
 
@@ -232,6 +237,25 @@ func (m *market) close(t *testing.T) {
 	m.dumpStreams(t)
 	m.stopBroker(t)
 	m.dumpLedger(t)
+	m.bookIntoPostgres(t)
+}
+
+// bookIntoPostgres books all usage once more, into the other of the ledgers.
+func (m *market) bookIntoPostgres(t *testing.T) {
+	t.Helper()
+	if err := pgd.Available(); err != nil && os.Getenv("CI") == "" {
+		t.Logf("the files of Postgres are not scanned: %v", err)
+		return
+	}
+	dsn, folder := testenv.PostgresFiles(t)
+	books, err := ledger.Open(t.Context(), ledger.Config{DSN: dsn})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, books.Close()) }()
+	writer, err := metering.NewWriter(metering.WriterConfig{Ledger: books})
+	require.NoError(t, err)
+	require.NotEmpty(t, m.usage)
+	require.NoError(t, writer.Handle(t.Context(), m.usage))
+	m.files = folder
 }
 
 // dumpStreams reads every message of every stream, the buckets' included: a
@@ -254,6 +278,11 @@ func (m *market) dumpStreams(t *testing.T) {
 			if message, err := stream.GetMsg(t.Context(), sequence); err == nil { // others are removed
 				_, err = fmt.Fprintf(file, "%s\n%v\n%s\n", message.Subject, message.Header, message.Data)
 				require.NoError(t, err)
+				if name == events.StreamUsage {
+					m.usage = append(m.usage, events.Message{
+						Subject: message.Subject, Header: events.Header(message.Header), Data: message.Data, Sequence: message.Sequence, Time: message.Time,
+					})
+				}
 			}
 		}
 		require.NoError(t, file.Close())

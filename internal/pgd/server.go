@@ -37,6 +37,9 @@ type Server struct {
 	made    atomic.Int64
 }
 
+// Folder is where the cluster's files are.
+func (s *Server) Folder() string { return s.folder }
+
 // Start makes a cluster in a temporary folder and starts its server. The
 // caller stops it. The context bounds the start alone.
 func Start(ctx context.Context) (*Server, error) {

@@ -36,6 +36,14 @@ func PostgresSuperuser(t testing.TB) (dsn, superuser string) {
 	return dsn, server.Superuser(dsn)
 }
 
+// PostgresFiles is [Postgres] with the folder of all that the server has
+// written, for all tests of the binary.
+func PostgresFiles(t testing.TB) (dsn, folder string) {
+	t.Helper()
+	dsn, server := postgres(t)
+	return dsn, server.Folder()
+}
+
 func postgres(t testing.TB) (string, *pgd.Server) {
 	t.Helper()
 	Require(t, "Postgres", pgd.Available)
