@@ -27,16 +27,18 @@ func (c *Client) Vault(ctx context.Context) (*VaultStore, error) {
 }
 
 // Load returns an entry with its revision, which is above 0 and changes with
-// every write; revision 0 and no error when there is no entry.
+// every write; revision 0 and no error when there is no entry. The bucket's
+// leader is asked: a replica that lags would open what was destroyed, and miss
+// what was made an instant ago.
 func (v *VaultStore) Load(ctx context.Context, key string) (value []byte, revision uint64, err error) {
-	entry, err := v.bucket.Get(ctx, key)
-	if missing(err) {
-		return nil, 0, nil
-	}
+	found, err := v.bucket.latest(ctx, key)
 	if err != nil {
 		return nil, 0, fmt.Errorf("loading %s: %w", key, err)
 	}
-	return entry.Value(), entry.Revision(), nil
+	if found.removed {
+		return nil, 0, nil
+	}
+	return found.value, found.revision, nil
 }
 
 // Save writes only if the entry is still at revision, 0 meaning that there is
