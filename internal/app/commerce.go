@@ -14,6 +14,9 @@ import (
 // offer makes what agents and callers reach: the tools of the servers, and the
 // meta-tools over them.
 func (k *kit) offer(ctx context.Context) (*commerce.Market, error) {
+	if k.offers != nil {
+		return k.offers, nil
+	}
 	market, err := k.market(ctx)
 	if err != nil {
 		return nil, err
@@ -26,10 +29,11 @@ func (k *kit) offer(ctx context.Context) (*commerce.Market, error) {
 	if err != nil {
 		return nil, err
 	}
-	return commerce.New(commerce.Config{
+	k.offers, err = commerce.New(commerce.Config{
 		Catalogue: market, Provider: market, Directory: newFairground(manifests),
 		Connections: connections{vault: keys, log: k.log}, Now: k.now,
 	})
+	return k.offers, err
 }
 
 // fairground is a [commerce.Directory]: it tells the meta-tools of the

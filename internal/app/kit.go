@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/feira-dev/feira/internal/bus"
+	"github.com/feira-dev/feira/internal/commerce"
 	"github.com/feira-dev/feira/internal/config"
 	"github.com/feira-dev/feira/internal/ledger"
 	"github.com/feira-dev/feira/internal/natskv"
@@ -31,6 +32,8 @@ type kit struct {
 	bus    *bus.Bus
 	kv     *natskv.Client
 	vault  *vault.Vault
+	client *provider.Client
+	offers *commerce.Market
 	ledger *ledger.Ledger
 
 	// addresses are written while the roles start.
@@ -165,14 +168,23 @@ func (k *kit) ender(ctx context.Context) (*turns.Ender, error) {
 
 // providers makes the client of the providers.
 func (k *kit) providers(ctx context.Context) (*provider.Client, error) {
+	if k.client != nil {
+		return k.client, nil
+	}
 	keys, err := k.credentials(ctx)
 	if err != nil {
 		return nil, err
 	}
 	sealed := credentials{vault: keys}
-	return provider.New(provider.Config{
+	opened, err := provider.New(provider.Config{
 		Credentials: sealed, Renewals: sealed, Registrations: sealed, BaseURLs: k.cfg.Provider.URLs, Timeout: k.cfg.Provider.Timeout, Logger: k.log, Now: k.now,
 	})
+	if err != nil {
+		return nil, err
+	}
+	k.client = opened
+	k.closers = append(k.closers, opened.Close)
+	return opened, nil
 }
 
 // books opens the ledger.

@@ -30,7 +30,6 @@ func (k *kit) market(ctx context.Context) (stall, error) {
 	if err != nil {
 		return nil, err
 	}
-	k.closers = append(k.closers, providers.Close)
 	keys, err := k.credentials(ctx)
 	if err != nil {
 		return nil, err
