@@ -55,11 +55,26 @@ func buildGateway(ctx context.Context, k *kit) (lifecycle.Part, error) {
 	}
 	k.closers = append(k.closers, hub.Close)
 	handler, err := gateway.New(gateway.Config{ //nolint:contextcheck // each exchange has its own
-		Keys: doorman{ring: ring, now: k.now}, Keyring: keys, Tenants: crowd, Registrar: registrar{operator},
-		Log: sessionLog{broker.Log()}, Roll: roll{broker.Log()}, Requests: counter{broker.Requests()}, Waits: hub, Catalogue: offer,
-		Ready: probe(tenants, registry, crowd, ring), Metrics: k.telemetry.MetricsHandler(),
-		Directory: shelf{operator: operator, client: providers}, Safe: safe{operator}, Books: books, Logger: k.log, Now: k.now,
-		IdleTimeout: k.cfg.Gateway.SessionIdle, Wait: k.cfg.Gateway.Wait, MaxBody: k.cfg.Gateway.MaxBody, TestMode: k.cfg.TestMode,
+		Keys:        doorman{ring: ring, now: k.now},
+		Keyring:     keys,
+		Tenants:     crowd,
+		Registrar:   registrar{operator},
+		Log:         sessionLog{broker.Log()},
+		Roll:        roll{broker.Log()},
+		Requests:    counter{broker.Requests()},
+		Waits:       hub,
+		Catalogue:   offer,
+		Ready:       probe(tenants, registry, crowd, ring),
+		Metrics:     k.telemetry.MetricsHandler(),
+		Directory:   shelf{operator: operator, client: providers},
+		Safe:        safe{operator},
+		Books:       books,
+		Logger:      k.log,
+		Now:         k.now,
+		IdleTimeout: k.cfg.Gateway.SessionIdle,
+		Wait:        k.cfg.Gateway.Wait,
+		MaxBody:     k.cfg.Gateway.MaxBody,
+		TestMode:    k.cfg.TestMode,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("making the gateway: %w", err)
