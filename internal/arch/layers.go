@@ -107,6 +107,7 @@ func layers() map[string]Layer {
 		"internal/testenv": LayerTest,
 		"internal/chaos":   LayerTest,
 		"internal/walls":   LayerTest,
+		"internal/ordeal":  LayerTest,
 		"internal/canary":  LayerTest,
 		"internal/arch":    LayerTest,
 

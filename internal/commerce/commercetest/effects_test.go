@@ -3,6 +3,7 @@ package commercetest
 import (
 	"context"
 	"encoding/json"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,13 +16,11 @@ import (
 	"github.com/feira-dev/feira/events"
 	"github.com/feira-dev/feira/internal/agent"
 	"github.com/feira-dev/feira/internal/commerce"
+	"github.com/feira-dev/feira/internal/ordeal"
 	"github.com/feira-dev/feira/internal/provider"
 	"github.com/feira-dev/feira/internal/sandbox"
 	"github.com/feira-dev/feira/internal/sandbox/journal"
 )
-
-// maxLives is how many workers die over a call at most, before one does not.
-const maxLives = 4
 
 // subject is a recipe with a step that must not be made twice.
 type subject struct {
@@ -84,20 +83,6 @@ func subjects() map[string]subject {
 	}
 }
 
-// schedule is what happens to one call: the fates of its requests, and which
-// workers die between an outcome and its writing down.
-type schedule struct {
-	fates  []fate
-	forget []bool
-}
-
-func drawSchedule(t *rapid.T) schedule {
-	return schedule{
-		fates:  rapid.SliceOfN(rapid.SampledFrom(append(fates(), fateFine, fateFine, fateFine)), 0, 14).Draw(t, "fates"),
-		forget: rapid.SliceOfN(rapid.Bool(), maxLives, maxLives).Draw(t, "forget"),
-	}
-}
-
 // TestEffectsThroughRandomSchedules makes each recipe go through a hundred
 // random schedules of broken connections, faults and dying workers, and lets the
 // fake's journal judge: nothing is done twice, what ends well was done, what
@@ -111,7 +96,7 @@ func TestEffectsThroughRandomSchedules(t *testing.T) {
 			b := setupEffects(t, about)
 			met := map[events.ToolStatus]int{}
 			rapid.Check(t, func(t *rapid.T) { // a hundred times
-				met[b.play(t, drawSchedule(t))]++
+				met[b.play(t, ordeal.Draw(t, 14, ordeal.FateFine, ordeal.FateFine, ordeal.FateFine))]++
 			})
 			require.GreaterOrEqual(t, met[events.ToolOK], 1)
 			require.True(t, about.sighted || met[events.ToolUnknown] > 0, "%v", met)
@@ -126,7 +111,7 @@ type effectsBundle struct {
 
 	manifest provider.Manifest
 	sandbox  *sandbox.Sandbox
-	front    *front
+	front    *ordeal.Front
 	base     string
 	accounts int
 	// market keeps nothing, so that all workers may share the one of which the
@@ -159,8 +144,14 @@ func setupEffects(t *testing.T, about subject) *effectsBundle {
 	b.now = &current{}
 	b.market, err = commerce.New(commerce.Config{Catalogue: b.now, Provider: b.now, Now: noon})
 	require.NoError(t, err)
-	b.front, b.base = newFront(t, started.BaseURLs()[about.server])
+	b.front, b.base = ordeal.NewFront(t, started.BaseURLs()[about.server], exchange)
 	return b
+}
+
+// exchange tells the exchange of a token, which is not of a call: several may
+// wait for one.
+func exchange(r *http.Request) bool {
+	return strings.HasSuffix(r.URL.Path, "/oauth/token") || strings.Contains(r.URL.Path, "/token/v1/")
 }
 
 // ingredients are the tools that the recipes are made of.
@@ -183,28 +174,28 @@ func (b *effectsBundle) worker(t *rapid.T, held fields) (leave func()) {
 }
 
 // play runs one call through a schedule and judges how it ended.
-func (b *effectsBundle) play(t *rapid.T, plan schedule) events.ToolStatus {
+func (b *effectsBundle) play(t *rapid.T, plan ordeal.Schedule) events.ToolStatus {
 	b.accounts++
 	account := "tenant_" + strconv.Itoa(b.accounts)
 	opened, err := b.sandbox.Open(b.server, sandbox.Account{Tenant: account})
 	require.NoError(t, err)
-	b.front.expect(nil)
+	b.front.Expect(nil)
 	arguments := b.prepared(t, opened)
 	before := b.sandbox.Journal().Count(journal.Filter{Account: account})
-	b.front.expect(plan.fates)
-	log := newDiary(t, []string{b.server})
-	log.begin(t, 1, &events.CallRequested{Tool: b.tool, Arguments: json.RawMessage(arguments)})
+	b.front.Expect(plan.Fates)
+	log := ordeal.NewDiary(t, shop, b.server)
+	log.Begin(t, 1, &events.CallRequested{Tool: b.tool, Arguments: json.RawMessage(arguments)})
 	doubted := false
 	for life := 0; ; life++ {
-		if b.live(t, log, opened, life < maxLives && plan.forget[life]) {
+		if b.live(t, log, opened, plan.Forgetful(life)) {
 			break
 		}
-		require.Less(t, life, maxLives+len(plan.fates), "it never ends")
+		require.Less(t, life, plan.Lives(), "it never ends")
 		doubted = true // whatever it did, the next one cannot know
-		log.begin(t, life+2, nil)
+		log.Begin(t, life+2, nil)
 	}
-	doubted = doubted || slices.ContainsFunc(b.front.seen(), fate.leavesDoubt)
-	returned := log.outcome(t)
+	doubted = doubted || slices.ContainsFunc(b.front.Seen(), ordeal.Fate.LeavesDoubt)
+	returned := log.Outcome(t)
 	b.judge(t, b.sandbox.Journal().Entries(journal.Filter{Account: account})[before:], returned, doubted)
 	return returned.Status
 }
@@ -231,18 +222,18 @@ func (b *effectsBundle) prepared(t *rapid.T, held fields) string {
 }
 
 // live is the life of one worker; false when it died before the end.
-func (b *effectsBundle) live(t *rapid.T, log *diary, held fields, forgets bool) bool {
+func (b *effectsBundle) live(t *rapid.T, log *ordeal.Diary, held fields, forgets bool) bool {
 	defer b.worker(t, held)()
-	loop, err := agent.New(agent.Config{Model: noModel{}, Catalogue: b.market, Provider: b.market, Grace: time.Nanosecond})
+	loop, err := agent.New(agent.Config{Model: ordeal.NoModel{}, Catalogue: b.market, Provider: b.market, Grace: time.Nanosecond})
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	log.revive(forgets)
-	b.front.killing(func() {
-		log.kill()
+	log.Revive(forgets)
+	b.front.Killing(func() {
+		log.Kill()
 		cancel()
 	})
-	_, err = loop.Run(ctx, log.scope([]string{b.server}), log)
+	_, err = loop.Run(ctx, log.Scope(), log)
 	return err == nil
 }
 
@@ -251,7 +242,7 @@ func (b *effectsBundle) judge(t *rapid.T, entries []journal.Entry, returned *eve
 	for _, entry := range entries {
 		counts[entry.Effect]++
 	}
-	told := []any{"%s: %+v after %v with %v", returned.Status, returned.Error, b.front.seen(), counts}
+	told := []any{"%s: %+v after %v with %v", returned.Status, returned.Error, b.front.Seen(), counts}
 	for name, count := range counts {
 		require.Equal(t, 1, count, append([]any{"%s twice? " + told[0].(string), name}, told[1:]...)...)
 	}
@@ -280,7 +271,7 @@ func (b *effectsBundle) judge(t *rapid.T, entries []journal.Entry, returned *eve
 		require.Equal(t, events.FaultOutcomeUnknown, returned.Error.Code, told...)
 		require.Regexp(t, `stopped at step \w+`, returned.Error.Message, told...)
 	}
-	if b.blind && counts[last] == 1 && slices.ContainsFunc(b.front.seen(), func(one fate) bool { return one == fateKillAfter }) {
+	if b.blind && counts[last] == 1 && slices.ContainsFunc(b.front.Seen(), func(one ordeal.Fate) bool { return one == ordeal.FateKillAfter }) {
 		require.Equal(t, events.ToolUnknown, returned.Status, told...)
 	}
 }

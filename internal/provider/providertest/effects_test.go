@@ -3,11 +3,9 @@ package providertest
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -16,29 +14,11 @@ import (
 
 	"github.com/feira-dev/feira/events"
 	"github.com/feira-dev/feira/internal/agent"
+	"github.com/feira-dev/feira/internal/ordeal"
 	"github.com/feira-dev/feira/internal/provider"
 	"github.com/feira-dev/feira/internal/sandbox"
 	"github.com/feira-dev/feira/internal/sandbox/journal"
-	"github.com/feira-dev/feira/internal/session"
-	domain "github.com/feira-dev/feira/internal/tenant"
 )
-
-// maxLives is how many workers die over a call at most, before one does not.
-const maxLives = 4
-
-// schedule is what happens to one call: the fates of its requests, and which
-// workers die between an outcome and its writing down.
-type schedule struct {
-	fates  []fate
-	forget []bool
-}
-
-func drawSchedule(t *rapid.T) schedule {
-	return schedule{
-		fates:  rapid.SliceOfN(rapid.SampledFrom(fates()), 0, 8).Draw(t, "fates"),
-		forget: rapid.SliceOfN(rapid.Bool(), maxLives, maxLives).Draw(t, "forget"),
-	}
-}
 
 // TestEffectsThroughRandomSchedules makes calls of each class through 200
 // random schedules of broken connections, faults and dying workers, and lets
@@ -53,7 +33,7 @@ func TestEffectsThroughRandomSchedules(t *testing.T) {
 			met := map[string]int{}
 			rapid.Check(t, func(t *rapid.T) { // a hundred times
 				for range 2 {
-					status := b.play(t, drawSchedule(t))
+					status := b.play(t, ordeal.Draw(t, 8))
 					met[string(status)]++
 				}
 			})
@@ -70,7 +50,7 @@ type effectsBundle struct {
 
 	manifest provider.Manifest
 	sandbox  *sandbox.Sandbox
-	front    *front
+	front    *ordeal.Front
 	base     string
 	accounts int
 }
@@ -90,7 +70,7 @@ func setupEffects(t *testing.T, about Subject) *effectsBundle {
 	b.manifest.Tools = slices.DeleteFunc(b.manifest.Tools, func(spec provider.ToolSpec) bool {
 		return spec.Name != about.Tool && !slices.ContainsFunc(about.Prepare, func(step [2]string) bool { return step[0] == spec.Name })
 	})
-	b.front, b.base = newFront(t, started.BaseURLs()[about.Server])
+	b.front, b.base = ordeal.NewFront(t, started.BaseURLs()[about.Server], nil)
 	return b
 }
 
@@ -105,28 +85,28 @@ func (b *effectsBundle) worker(t *rapid.T, fields credential) *provider.Client {
 }
 
 // play runs one call through a schedule and judges how it ended.
-func (b *effectsBundle) play(t *rapid.T, plan schedule) events.ToolStatus {
+func (b *effectsBundle) play(t *rapid.T, plan ordeal.Schedule) events.ToolStatus {
 	b.accounts++
 	account := "tenant_" + strconv.Itoa(b.accounts)
 	opened, err := b.sandbox.Open(b.Server, sandbox.Account{Tenant: account})
 	require.NoError(t, err)
 	fields := credential(opened)
-	b.front.expect(nil)
+	b.front.Expect(nil)
 	arguments := b.prepared(t, fields)
-	b.front.expect(plan.fates)
-	log := newDiary(t, b.Server)
-	log.begin(t, 1, &events.CallRequested{Tool: agent.ToolName(b.Server, b.Tool), Arguments: json.RawMessage(arguments)})
+	b.front.Expect(plan.Fates)
+	log := ordeal.NewDiary(t, "loja", b.Server)
+	log.Begin(t, 1, &events.CallRequested{Tool: agent.ToolName(b.Server, b.Tool), Arguments: json.RawMessage(arguments)})
 	doubted := false
 	for life := 0; ; life++ {
-		if b.live(t, log, fields, life < maxLives && plan.forget[life]) {
+		if b.live(t, log, fields, plan.Forgetful(life)) {
 			break
 		}
-		require.Less(t, life, maxLives+len(plan.fates), "it never ends")
+		require.Less(t, life, plan.Lives(), "it never ends")
 		doubted = true // whatever it did, the next one cannot know
-		log.begin(t, life+2, nil)
+		log.Begin(t, life+2, nil)
 	}
-	doubted = doubted || slices.ContainsFunc(b.front.seen(), fate.leavesDoubt)
-	returned := log.outcome(t)
+	doubted = doubted || slices.ContainsFunc(b.front.Seen(), ordeal.Fate.LeavesDoubt)
+	returned := log.Outcome(t)
 	b.judge(t, account, returned, doubted)
 	return returned.Status
 }
@@ -150,19 +130,19 @@ func (b *effectsBundle) prepared(t *rapid.T, fields credential) string {
 }
 
 // live is the life of one worker; false when it died before the end.
-func (b *effectsBundle) live(t *rapid.T, log *diary, fields credential, forgets bool) bool {
+func (b *effectsBundle) live(t *rapid.T, log *ordeal.Diary, fields credential, forgets bool) bool {
 	client := b.worker(t, fields)
 	defer client.Close()
-	loop, err := agent.New(agent.Config{Model: noModel{}, Catalogue: client, Provider: client, Grace: time.Nanosecond})
+	loop, err := agent.New(agent.Config{Model: ordeal.NoModel{}, Catalogue: client, Provider: client, Grace: time.Nanosecond})
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	log.revive(forgets)
-	b.front.killing(func() {
-		log.kill()
+	log.Revive(forgets)
+	b.front.Killing(func() {
+		log.Kill()
 		cancel()
 	})
-	_, err = loop.Run(ctx, log.scope(b.Server), log)
+	_, err = loop.Run(ctx, log.Scope(), log)
 	return err == nil
 }
 
@@ -171,7 +151,7 @@ func (b *effectsBundle) judge(t *rapid.T, account string, returned *events.ToolR
 	if b.Safety == agent.SafetyRead {
 		effects = b.sandbox.Journal().Count(journal.Filter{Server: b.Server, Account: account})
 	}
-	told := []any{"%s: %+v after %v", returned.Status, returned.Error, b.front.seen()}
+	told := []any{"%s: %+v after %v", returned.Status, returned.Error, b.front.Seen()}
 	require.LessOrEqual(t, effects, 1, told...)
 	switch returned.Status {
 	case events.ToolOK:
@@ -192,96 +172,4 @@ func (b *effectsBundle) judge(t *rapid.T, account string, returned *events.ToolR
 		return
 	}
 	require.Equal(t, events.ToolUnknown, returned.Status, told...)
-}
-
-// diary is the log of one session, in which a dead worker writes no more.
-type diary struct {
-	mu      sync.Mutex
-	state   *session.State
-	log     []events.Event
-	dead    bool
-	forgets bool
-}
-
-const diaryRequest = "req_1"
-
-var errDead = errors.New("the worker is dead")
-
-type noModel struct{}
-
-// Reply implements [agent.Model].
-func (noModel) Reply(context.Context, agent.Prompt, func(string)) (agent.Reply, error) {
-	return agent.Reply{}, errors.New("a call needs no model")
-}
-
-func newDiary(t *rapid.T, server string) *diary {
-	made := &diary{state: session.New("loja", "ses_1")}
-	require.NoError(t, made.write(&events.SessionOpened{Servers: []string{server}, Environment: events.EnvironmentTest}))
-	return made
-}
-
-func (d *diary) begin(t *rapid.T, attempt int, call *events.CallRequested) {
-	require.NoError(t, d.write(&events.TurnStarted{Kind: events.KindCall, Attempt: attempt, Worker: "w" + strconv.Itoa(attempt), Call: call, RequestSequence: 1}))
-}
-
-func (d *diary) scope(server string) agent.Scope {
-	return agent.Scope{Tenant: domain.Tenant{ID: "loja", Servers: []string{server}}.WithDefaults(), State: d.state}
-}
-
-// Turn implements [agent.Journal].
-func (d *diary) Turn() *session.Turn {
-	turn, _ := d.state.Turn(diaryRequest)
-	return turn
-}
-
-// Append implements [agent.Journal].
-func (d *diary) Append(_ context.Context, event events.Event) error {
-	d.mu.Lock()
-	dead := d.dead || d.forgets
-	d.mu.Unlock()
-	if dead {
-		return errDead
-	}
-	return d.write(event)
-}
-
-// Decide implements [agent.Journal].
-func (d *diary) Decide(ctx context.Context, decide func() events.Event) error {
-	return d.Append(ctx, decide())
-}
-
-func (d *diary) write(event events.Event) error {
-	if err := event.Validate(); err != nil {
-		return err
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.log = append(d.log, event)
-	return d.state.Apply(events.Record{
-		Sequence: d.state.Last + 1, Event: event, Envelope: events.Envelope{Request: diaryRequest, Type: event.EventType(), Time: time.Now()},
-	})
-}
-
-func (d *diary) revive(forgets bool) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.dead, d.forgets = false, forgets
-}
-
-func (d *diary) kill() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.dead = true
-}
-
-// outcome is the one that is written down.
-func (d *diary) outcome(t *rapid.T) *events.ToolReturned {
-	var written []*events.ToolReturned
-	for _, event := range d.log {
-		if returned, ok := event.(*events.ToolReturned); ok {
-			written = append(written, returned)
-		}
-	}
-	require.Len(t, written, 1)
-	return written[0]
 }

@@ -1,4 +1,4 @@
-package commercetest
+package ordeal
 
 import (
 	"context"
@@ -16,10 +16,11 @@ import (
 	"github.com/feira-dev/feira/internal/tenant"
 )
 
-// diary is the log of one session, in which a dead worker writes no more.
-type diary struct {
+// Diary is the log of one session, in which a dead worker writes no more.
+type Diary struct {
 	mu      sync.Mutex
 	state   *session.State
+	owner   tenant.Tenant
 	log     []events.Event
 	dead    bool
 	forgets bool
@@ -29,40 +30,44 @@ const diaryRequest = "req_1"
 
 var errDead = errors.New("the worker is dead")
 
-type noModel struct{}
+// NoModel is for calls, which ask no model.
+type NoModel struct{}
 
 // Reply implements [agent.Model].
-func (noModel) Reply(context.Context, agent.Prompt, func(string)) (agent.Reply, error) {
+func (NoModel) Reply(context.Context, agent.Prompt, func(string)) (agent.Reply, error) {
 	return agent.Reply{}, errors.New("a call needs no model")
 }
 
-func newDiary(t *rapid.T, servers []string) *diary {
-	made := &diary{state: session.New(shop, "ses_1")}
+// NewDiary opens a session of the tenant with the servers.
+func NewDiary(t *rapid.T, owner tenant.ID, servers ...string) *Diary {
+	made := &Diary{state: session.New(owner, "ses_1"), owner: tenant.Tenant{ID: owner, Servers: servers}.WithDefaults()}
 	require.NoError(t, made.write(&events.SessionOpened{Servers: servers, Environment: events.EnvironmentTest}))
 	return made
 }
 
-func (d *diary) begin(t *rapid.T, attempt int, call *events.CallRequested) {
+// Begin starts an attempt at the call, which only the first one names.
+func (d *Diary) Begin(t *rapid.T, attempt int, call *events.CallRequested) {
 	require.NoError(t, d.write(&events.TurnStarted{Kind: events.KindCall, Attempt: attempt, Worker: "w" + strconv.Itoa(attempt), Call: call, RequestSequence: 1}))
 }
 
-func (d *diary) scope(servers []string) agent.Scope {
-	return agent.Scope{Tenant: tenant.Tenant{ID: shop, Servers: servers}.WithDefaults(), State: d.state}
+// Scope is what a worker runs in.
+func (d *Diary) Scope() agent.Scope {
+	return agent.Scope{Tenant: d.owner, State: d.state}
 }
 
 // Turn implements [agent.Journal].
-func (d *diary) Turn() *session.Turn {
+func (d *Diary) Turn() *session.Turn {
 	turn, _ := d.state.Turn(diaryRequest)
 	return turn
 }
 
 // Decide implements [agent.Journal].
-func (d *diary) Decide(ctx context.Context, decide func() events.Event) error {
+func (d *Diary) Decide(ctx context.Context, decide func() events.Event) error {
 	return d.Append(ctx, decide())
 }
 
 // Append implements [agent.Journal].
-func (d *diary) Append(_ context.Context, event events.Event) error {
+func (d *Diary) Append(_ context.Context, event events.Event) error {
 	d.mu.Lock()
 	dead := d.dead || d.forgets
 	d.mu.Unlock()
@@ -72,7 +77,7 @@ func (d *diary) Append(_ context.Context, event events.Event) error {
 	return d.write(event)
 }
 
-func (d *diary) write(event events.Event) error {
+func (d *Diary) write(event events.Event) error {
 	if err := event.Validate(); err != nil {
 		return err
 	}
@@ -84,20 +89,22 @@ func (d *diary) write(event events.Event) error {
 	})
 }
 
-func (d *diary) revive(forgets bool) {
+// Revive has a new worker write, one that forgets or not.
+func (d *Diary) Revive(forgets bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.dead, d.forgets = false, forgets
 }
 
-func (d *diary) kill() {
+// Kill has the worker that lives write no more.
+func (d *Diary) Kill() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.dead = true
 }
 
-// outcome is the one that is written down.
-func (d *diary) outcome(t *rapid.T) *events.ToolReturned {
+// Outcome is the one that is written down.
+func (d *Diary) Outcome(t *rapid.T) *events.ToolReturned {
 	var written []*events.ToolReturned
 	for _, event := range d.log {
 		if returned, ok := event.(*events.ToolReturned); ok {
