@@ -43,6 +43,7 @@ type market struct {
 	server  *testenv.Server
 	sandbox *sandbox.Sandbox
 	env     []string
+	cfg     config.Config
 	js      jetstream.JetStream
 	conn    *nats.Conn
 	caps    map[events.TenantID]int
@@ -94,10 +95,8 @@ func (m *market) register(t *testing.T, params marketParams) {
 	}
 	cfg.NATS.URL, cfg.NATS.User, cfg.NATS.Password = m.server.URL, m.server.User, config.Redacted(m.server.Password)
 	cfg.NATS.Replicas = replicas
-	tel, err := telemetry.New(t.Context(), telemetry.Config{Output: io.Discard})
-	require.NoError(t, err)
-	operator := app.NewOperator(cfg, tel)
-	defer operator.Close()
+	m.cfg = cfg
+	operator := m.operator(t)
 	var tenants []tenant.Tenant
 	for _, customer := range params.tenants {
 		customer.Servers = []string{"stripe"}
@@ -113,6 +112,16 @@ func (m *market) register(t *testing.T, params marketParams) {
 		_, err = operator.SetCredential(t.Context(), customer.ID, "stripe", string(text))
 		require.NoError(t, err)
 	}
+}
+
+// operator is whoever administers this world, until the test ends.
+func (m *market) operator(t *testing.T) *app.Operator {
+	t.Helper()
+	tel, err := telemetry.New(t.Context(), telemetry.Config{Output: io.Discard})
+	require.NoError(t, err)
+	operator := app.NewOperator(m.cfg, tel)
+	t.Cleanup(operator.Close)
+	return operator
 }
 
 // launch starts a role and does not wait for it.
