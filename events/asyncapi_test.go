@@ -64,7 +64,8 @@ func channels() []channel {
 		},
 		{
 			name: "webhooks", address: events.WebhooksSubject(tenant, provider), stream: events.StreamWebhooks, action: "receive",
-			description: "Webhooks of providers, as they came.",
+			description: "Webhooks of providers, proven to be theirs, as they came. Gateways alone publish here.",
+			messages:    []string{"webhook"},
 		},
 		{
 			name: "dead", address: events.DeadSubject(tenant, "{stream}"), stream: events.StreamDead, action: "send",
@@ -186,6 +187,10 @@ func messageNodes() yaml.MapSlice {
 			{Key: "name", Value: "request"},
 			{Key: "headers", Value: ref("./headers/request.schema.json")},
 			{Key: "payload", Value: ref("./messages/request.schema.json")},
+		}},
+		yaml.MapItem{Key: "webhook", Value: yaml.MapSlice{
+			{Key: "name", Value: "webhook"},
+			{Key: "headers", Value: ref("./headers/webhook.schema.json")},
 		}},
 		yaml.MapItem{Key: "run", Value: yaml.MapSlice{
 			{Key: "name", Value: "run"},

@@ -9,6 +9,7 @@ func Catalogue() []Event {
 		&SessionOpened{}, &TurnStarted{}, &ModelReplied{}, &ToolReturned{},
 		&ApprovalRequested{}, &ApprovalDecided{}, &TurnCompleted{}, &SessionClosed{},
 		&UsageRecorded{}, &UsageCorrected{}, &LetterDied{}, &BudgetReached{},
+		&WebhookReceived{},
 	}
 }
 
@@ -38,6 +39,8 @@ func newEvent(name Type) (Event, error) {
 		return &LetterDied{}, nil
 	case TypeBudgetReached:
 		return &BudgetReached{}, nil
+	case TypeWebhookReceived:
+		return &WebhookReceived{}, nil
 	default:
 		return nil, fmt.Errorf("%w: %q", ErrUnknownType, name)
 	}

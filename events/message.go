@@ -42,6 +42,8 @@ const (
 	HeaderNotBefore = "Feira-Not-Before"
 	HeaderExpires   = "Feira-Expires"
 	HeaderRequest   = "Feira-Request" // sequence in REQUESTS, on a run
+
+	HeaderConnection = "Feira-Connection" // where a webhook came in
 )
 
 // Value returns the first value of key, or "".

@@ -224,7 +224,12 @@ func headerSchemas(g *generator) map[string]*jsonschema.Schema {
 	add(run, events.HeaderSession, session, true)
 	add(run, events.HeaderKind, kind, true)
 	add(run, events.HeaderTime, at, true)
-	return map[string]*jsonschema.Schema{"event": event, "request": asked, "run": run}
+
+	webhook := object("Headers of a provider's webhook, whose body is as it came.")
+	add(webhook, events.HeaderConnection, &jsonschema.Schema{Type: "string", MinLength: new(uint64(1)), Description: "Where it came in."}, true)
+	add(webhook, events.HeaderTime, at, true)
+	add(webhook, events.HeaderID, &jsonschema.Schema{Type: "string", Description: "The event's id, where the provider signed it in a header."}, false)
+	return map[string]*jsonschema.Schema{"event": event, "request": asked, "run": run, "webhook": webhook}
 }
 
 // object is open: brokers and tracers put headers of their own beside ours.

@@ -36,6 +36,10 @@ const (
 	BucketSpend   = "feira_spend"   // period spend of a tenant and the sequence it is true for
 	BucketRates   = "feira_rates"   // what API requests of a tenant have left, shared by gateways; in memory
 	BucketReplies = "feira_replies" // answers given under an idempotency key
+
+	BucketAddresses = "feira_addresses" // webhook addresses of connections; their secrets as ciphertext
+	BucketInbox     = "feira_inbox"     // provider events by their hash, so that each counts once
+	BucketObjects   = "feira_objects"   // a provider's object -> the session and call that made it
 )
 
 // Durable consumers.
@@ -43,6 +47,9 @@ const (
 	DurableWorkers = "workers" // on RUNS: every worker pulls from this one
 	DurableMeter   = "meter"   // on SESSIONS: session events -> usage events
 	DurableLedger  = "ledger"  // on USAGE: usage events -> SQL
+
+	DurableWebhooks = "webhooks" // on WEBHOOKS: provider events -> session logs and requests
+	DurableObjects  = "objects"  // on SESSIONS: what calls made -> BucketObjects
 )
 
 // KeySchedulerLease is the key in [BucketLeases] that the leading scheduler holds.
@@ -70,6 +77,9 @@ const (
 	// DefaultBacklog is how many requests of one tenant the broker keeps; it
 	// refuses the next one.
 	DefaultBacklog = 10_000
+	// WebhooksBacklog is how many webhooks of one tenant's server wait at most; the
+	// broker refuses the next one, and the provider sends it again.
+	WebhooksBacklog = 100_000
 	// MaxMessageBytes is the largest message that the broker accepts anywhere.
 	MaxMessageBytes = 1 << 20
 	// MaxRequestBytes is the largest body of a request, which must fit an event
@@ -95,9 +105,11 @@ const (
 	DefaultUsageAge    = 400 * 24 * time.Hour
 	DefaultDeadAge     = 90 * 24 * time.Hour
 	DefaultAuditAge    = 400 * 24 * time.Hour
-	RatesAge           = time.Hour      // a tenant that asked nothing for so long has all its requests left
-	RepliesAge         = 24 * time.Hour // how long an idempotency key is remembered
-	ReplyMarkerAge     = time.Minute    // how long the broker remembers that a claim on one has run out
+	RatesAge           = time.Hour           // a tenant that asked nothing for so long has all its requests left
+	RepliesAge         = 24 * time.Hour      // how long an idempotency key is remembered
+	InboxAge           = 30 * 24 * time.Hour // how long a provider's event is known to have come
+	ObjectsAge         = 90 * 24 * time.Hour // how long a provider's object is known to be a session's
+	ReplyMarkerAge     = time.Minute         // how long the broker remembers that a claim on one has run out
 )
 
 const root = "feira"

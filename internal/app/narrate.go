@@ -43,6 +43,8 @@ func Narrate(record events.Record) (step, detail string, took time.Duration) {
 		return "end", detail, milliseconds(event.DurationMS)
 	case *events.SessionClosed:
 		return "close", event.Reason, 0
+	case *events.WebhookReceived:
+		return "webhook", event.Server + " " + event.Kind + " " + event.Object, 0
 	default:
 		return "event", string(record.Type), 0
 	}

@@ -130,6 +130,7 @@ func (t Topology) streams() []jetstream.StreamConfig {
 		{
 			Name: events.StreamWebhooks, Subjects: []string{events.SubjectAllWebhooks},
 			Retention: jetstream.WorkQueuePolicy, Duplicates: windowUsage,
+			Discard: jetstream.DiscardNew, DiscardNewPerSubject: true, MaxMsgsPerSubject: events.WebhooksBacklog,
 		},
 		{Name: events.StreamDead, Subjects: []string{events.SubjectAllDead}, MaxAge: t.DeadAge, Duplicates: min(windowDead, t.DeadAge)},
 	}
@@ -156,6 +157,8 @@ func (t Topology) consumers() []durable {
 		}},
 		{stream: events.StreamSessions, config: batchConsumer(events.DurableMeter)},
 		{stream: events.StreamUsage, config: batchConsumer(events.DurableLedger)},
+		{stream: events.StreamWebhooks, config: batchConsumer(events.DurableWebhooks)},
+		{stream: events.StreamSessions, config: batchConsumer(events.DurableObjects)},
 	}
 }
 
@@ -175,6 +178,9 @@ func (t Topology) buckets() []jetstream.KeyValueConfig {
 		{Bucket: events.BucketSpend},
 		{Bucket: events.BucketRates, TTL: events.RatesAge, Storage: jetstream.MemoryStorage},
 		{Bucket: events.BucketReplies, TTL: events.RepliesAge, LimitMarkerTTL: events.ReplyMarkerAge},
+		{Bucket: events.BucketAddresses},
+		{Bucket: events.BucketInbox, TTL: events.InboxAge},
+		{Bucket: events.BucketObjects, TTL: events.ObjectsAge},
 	}
 	for i := range buckets {
 		buckets[i].History = 1 // and on disk, where nothing else is said

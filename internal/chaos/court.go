@@ -89,7 +89,7 @@ func (c *court) hear(record events.Record) {
 	}
 	c.facts[fact] = true
 	switch event := record.Event.(type) {
-	case *events.SessionOpened, *events.SessionClosed, *events.BudgetReached:
+	case *events.SessionOpened, *events.SessionClosed, *events.BudgetReached, *events.WebhookReceived:
 		return
 	case *events.TurnStarted:
 		c.started(key, event)

@@ -34,6 +34,8 @@ func EventID(request events.RequestID, event events.Event) string {
 		return prefix + "/approval/" + e.ApprovalID + "/decided"
 	case *events.TurnCompleted:
 		return prefix + "/completed"
+	case *events.WebhookReceived:
+		return "webhook/" + e.Connection + "/" + e.Event
 	default:
 		return prefix + "/" + string(event.EventType())
 	}

@@ -120,6 +120,8 @@ func (s *State) fold(record events.Record) error {
 		}
 	case *events.SessionClosed:
 		s.Closed = true
+	case *events.WebhookReceived:
+		// What a provider told moves no turn, and may come when the session is closed.
 	case *events.TurnStarted:
 		s.start(record.Request, event, record.Time)
 	case *events.TurnCompleted:

@@ -2,6 +2,7 @@ package session_test
 
 import (
 	"encoding/json"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -196,6 +197,34 @@ func TestFoldRefusesASkippedReply(t *testing.T) {
 	}))
 	err := state.Apply(events.Record{Sequence: 2, Event: &events.ModelReplied{Iteration: 2}, Envelope: events.Envelope{Request: "r1"}})
 	require.ErrorIs(t, err, session.ErrGap)
+}
+
+// A provider's event may come at any time: amid a turn, and when the session is
+// closed. It moves the fence and nothing else.
+func TestFoldTakesWebhooksAtAnyTime(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		log := script(t)
+		last := log[len(log)-1].Sequence
+		log = append(log, events.Record{Sequence: last + 10, Event: &events.SessionClosed{Reason: events.ClosedByCaller}})
+		for i := range log {
+			log[i].Sequence *= 2
+		}
+		webhook := events.Record{
+			Sequence: log[rapid.IntRange(0, len(log)-1).Draw(t, "after")].Sequence + 1,
+			Event:    &events.WebhookReceived{Connection: "con_1", Server: "asaas", Event: "evt_1"},
+		}
+		at := slices.IndexFunc(log, func(r events.Record) bool { return r.Sequence > webhook.Sequence })
+		if at < 0 {
+			at = len(log)
+		}
+		without, with := fold(t, log), fold(t, slices.Insert(slices.Clone(log), at, webhook))
+		require.Equal(t, max(log[len(log)-1].Sequence, webhook.Sequence), with.Last)
+		with.Last = without.Last
+		if diff := cmp.Diff(without, with, equal); diff != "" {
+			t.Fatalf("a webhook changed the state (-without +with):\n%s", diff)
+		}
+	})
 }
 
 func TestFoldPassesOverEventsOfALaterVersion(t *testing.T) {
