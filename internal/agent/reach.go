@@ -20,6 +20,9 @@ type Reach struct {
 	// Opened are those that the session was opened with, whatever the tenant has
 	// now.
 	Opened []string
+	// Direct is set for a call that a caller asked for and no model: such a call
+	// may be a raw one, which no tool of a server makes.
+	Direct bool
 	// Mocked is set where mocks answer the session's calls: whoever is asked of
 	// its tools then asks nobody outside.
 	Mocked bool

@@ -31,6 +31,7 @@ func (l *Loop) pass(ctx context.Context, scope Scope, turn *session.Turn, intent
 		return passage{}, fault
 	}
 	state, reach := scope.State, l.reach(scope)
+	reach.Direct = turn.Kind == events.KindCall
 	if !reach.Has(server) {
 		return passage{}, &events.ToolFault{
 			Code:    events.FaultServerNotInSession,

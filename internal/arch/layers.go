@@ -74,6 +74,7 @@ func layers() map[string]Layer {
 		"internal/rating":   LayerDomain,
 		"internal/invoice":  LayerDomain,
 		"internal/budget":   LayerDomain,
+		"internal/proxy":    LayerDomain,
 
 		"internal/lifecycle": LayerBase,
 		"internal/config":    LayerBase,

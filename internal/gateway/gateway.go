@@ -131,6 +131,7 @@ func (g *Gateway) routes() {
 	g.sessionRoutes()
 	g.listRoutes()
 	g.executeRoutes()
+	g.proxyRoutes()
 	g.sendRoutes()
 	g.logRoutes()
 	g.connectionRoutes()

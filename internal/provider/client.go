@@ -130,25 +130,31 @@ func (c *Client) Tools(_ context.Context, reach agent.Reach) []agent.Tool {
 }
 
 // Safety implements [agent.Catalogue].
-func (c *Client) Safety(_ context.Context, _ agent.Reach, server, tool string) (agent.Safety, bool) {
-	if found := c.find(server, tool); found != nil {
+func (c *Client) Safety(_ context.Context, reach agent.Reach, server, tool string) (agent.Safety, bool) {
+	if found := c.find(reach, server, tool); found != nil {
 		return found.Safety, true
 	}
 	return "", false
 }
 
-func (c *Client) find(server, tool string) *tool {
-	if on, ok := c.servers[server]; ok {
-		return on.byName[tool]
+// find is a tool of a server. Those of raw calls are for callers: a model is
+// offered none, and has none that it makes up the name of.
+func (c *Client) find(reach agent.Reach, server, tool string) *tool {
+	on, ok := c.servers[server]
+	if !ok {
+		return nil
 	}
-	return nil
+	if found := on.byName[tool]; found != nil || !reach.Direct {
+		return found
+	}
+	return on.raw[tool]
 }
 
 // Call implements [agent.Provider].
 func (c *Client) Call(ctx context.Context, call agent.Call) agent.Result {
 	ctx, cancel := context.WithTimeout(ctx, c.config.Timeout)
 	defer cancel()
-	found := c.find(call.Server, call.Tool)
+	found := c.find(call.Reach, call.Server, call.Tool)
 	if found == nil {
 		return refusal(events.FaultUnknownTool, "there is no tool "+hostile.Shown(call.Tool)+" at "+hostile.Shown(call.Server))
 	}
@@ -165,11 +171,7 @@ func (c *Client) Call(ctx context.Context, call agent.Call) agent.Result {
 // prepare holds a call against the walls in front of its dispatch.
 func (c *Client) prepare(ctx context.Context, t *tool, call agent.Call) (*account, request, *events.ToolFault) {
 	on := c.servers[call.Server]
-	args, fault := t.arguments(call.Arguments)
-	if fault != nil {
-		return nil, request{}, fault
-	}
-	laid, fault := t.request(on.manifest, args, call.Environment, call.Key)
+	laid, fault := t.layOut(on, call)
 	if fault != nil {
 		return nil, request{}, fault
 	}

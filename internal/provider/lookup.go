@@ -19,7 +19,7 @@ import (
 func (c *Client) Lookup(ctx context.Context, call agent.Call) (agent.Result, bool) {
 	ctx, cancel := context.WithTimeout(ctx, c.config.Timeout)
 	defer cancel()
-	found := c.find(call.Server, call.Tool)
+	found := c.find(call.Reach, call.Server, call.Tool)
 	if found == nil || found.lookup == nil || call.Key == "" {
 		return agent.Result{}, false
 	}

@@ -42,6 +42,9 @@ type Manifest struct {
 	RateLimit RateLimitSpec `json:"rate_limit,omitzero"`
 	// Timeout bounds one try of a call, unless the tool has its own.
 	Timeout Duration `json:"timeout,omitzero"`
+	// Closed are paths, below the shared one, that no raw call may go to, nor
+	// below them: what is answered there is a secret. "*" stands for one part.
+	Closed []string `json:"closed,omitempty"`
 	// Tools are those of the manifest's own file, then those of its parts.
 	Tools []ToolSpec `json:"tools"`
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/feira-dev/feira/events"
+	"github.com/feira-dev/feira/internal/agent"
 	"github.com/feira-dev/feira/internal/argument"
 	"github.com/feira-dev/feira/internal/hostile"
 )
@@ -20,8 +21,22 @@ type request struct {
 	query       string
 	body        []byte
 	contentType string
+	// headers are the caller's own, of a raw call.
+	headers map[string]string
 	// traced is set when the effect will carry the key of the call.
 	traced bool
+}
+
+// layOut holds a call's arguments against the tool, and lays it out.
+func (t *tool) layOut(on *server, call agent.Call) (request, *events.ToolFault) {
+	args, fault := t.arguments(call.Arguments)
+	if fault != nil {
+		return request{}, fault
+	}
+	if t.raw {
+		return t.rawRequest(on, call)
+	}
+	return t.request(on.manifest, args, call.Environment, call.Key)
 }
 
 // request lays a call out. The arguments have passed the schema.

@@ -20,18 +20,23 @@ type server struct {
 	manifest Manifest
 	tools    []*tool
 	byName   map[string]*tool
+	// raw are the tools of raw calls.
+	raw map[string]*tool
 	// override replaces the base URL of both environments; empty for none.
 	override string
 	wire     *egress.Wire
 }
 
 func compileServer(manifest Manifest, override string) (*server, error) {
-	made := &server{manifest: manifest, byName: map[string]*tool{}, override: strings.TrimSuffix(override, "/")}
+	made := &server{manifest: manifest, byName: map[string]*tool{}, raw: rawTools(), override: strings.TrimSuffix(override, "/")}
 	var faults []error
 	for _, spec := range manifest.Tools {
 		compiled, err := compileTool(manifest, spec)
 		if err == nil && made.byName[spec.Name] != nil {
 			err = errors.New("name is taken")
+		}
+		if err == nil && made.raw[spec.Name] != nil {
+			err = errors.New("name is that of a raw call")
 		}
 		if err == nil && len(agent.ToolName(manifest.ID, spec.Name)) > maxToolName {
 			err = errors.New("name is too long")

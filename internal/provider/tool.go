@@ -28,6 +28,8 @@ type tool struct {
 	body      any // layout, nil for none
 	elsewhere map[string]bool
 	lookup    *lookup
+	// raw is set for a tool that makes raw calls: its request is its caller's.
+	raw bool
 }
 
 // lookup is a [LookupSpec] made ready.

@@ -39,6 +39,9 @@ func (a *account) try(ctx context.Context, t *tool, laid request, key string) an
 		request.Body, request.GetBody = http.NoBody, nil
 	}
 	a.client.setHeaders(request.Header, a.server.manifest)
+	for name, value := range laid.headers {
+		request.Header.Set(name, value)
+	}
 	if laid.contentType != "" {
 		request.Header.Set("Content-Type", laid.contentType)
 	}

@@ -48,6 +48,9 @@ func (a *account) judge(t *tool, got answer, keyed bool) verdict {
 		return a.judgeSilence(got, repeatable)
 	}
 	after := got.retryAfter(a.server.manifest.RateLimit, a.client.config.Now())
+	if t.raw {
+		return a.judgeRaw(t, got, after)
+	}
 	switch {
 	case got.ok():
 		return a.judgeSuccess(t, got)

@@ -45,6 +45,7 @@ func TestWalls(t *testing.T) {
 		calls("hosts and redirects", hostWalls(t)),
 		calls("names of what is not public", publicWalls(t)),
 		calls("arguments", argumentWalls()),
+		calls("raw calls", rawWalls()),
 		calls("answers", answerWalls()),
 		{title: "the broker", raids: brokerWalls(t)},
 		{title: "the vault", raids: vaultWalls(t)},

@@ -34,8 +34,11 @@ func beds(model string) map[string]func(*config.Config) {
 		"mocked": func(c *config.Config) { c.TestMode = true },
 		// It waits for nothing.
 		"impatient": func(c *config.Config) { c.Gateway.Wait = time.Millisecond },
-		// Its model takes no key.
-		"dumb": func(c *config.Config) { c.Model.Key, c.Model.BaseURL = "sk-none", model },
+		// Its model takes no key, and Z-API is not there.
+		"dumb": func(c *config.Config) {
+			c.Model.Key, c.Model.BaseURL = "sk-none", model
+			c.Provider.URLs = map[string]string{"z-api": "http://127.0.0.1:1"}
+		},
 	}
 }
 

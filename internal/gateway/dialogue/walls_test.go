@@ -53,6 +53,7 @@ func walls() map[string]wall {
 		"close-session":       {path: session("")},
 		"close-session-post":  {path: session("/close")},
 		"execute":             {path: session("/execute"), body: fixed(`{"tool":"stripe__retrieve_balance","input":{}}`)},
+		"proxy-execute":       {path: session("/proxy_execute"), body: fixed(`{"server":"stripe","endpoint":"/v1/balance","method":"GET"}`)},
 		"send":                {path: session("/send"), body: fixed(`{"message":"What is the balance?"}`)},
 		"resume":              {path: func(of target) string { return "/v1/sessions/" + of.session + "/requests/" + of.request + "/events" }},
 		"session-logs":        {path: session("/logs")},
