@@ -35,7 +35,7 @@ func (c *credentialSet) Run(i *invocation) error {
 	}
 	o := i.operator()
 	defer o.Close()
-	fields, err := o.SetCredential(i.ctx, c.Tenant, c.Server, text)
+	fields, err := o.SetCredential(i.ctx, c.Tenant, c.Server, app.CredentialParams{Text: text})
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -29,6 +30,8 @@ const (
 // CredentialEntry is what may be shown of a credential.
 type CredentialEntry struct {
 	vault.Entry
+	// DisplayName is what its owner calls it; empty for nothing.
+	DisplayName string `json:"display_name,omitempty"`
 	// ExpiresAt is the end of its access token; zero where it is not known.
 	ExpiresAt time.Time `json:"expires_at,omitzero"`
 	// State is one of the words above.
@@ -36,7 +39,10 @@ type CredentialEntry struct {
 }
 
 func newCredentialEntry(entry vault.Entry, now time.Time) CredentialEntry {
-	shown := CredentialEntry{Entry: entry, ExpiresAt: timeOf(entry, provider.FieldExpiresAt), State: CredentialSealed}
+	shown := CredentialEntry{
+		Entry: entry, DisplayName: entry.Plain[fieldDisplayName], ExpiresAt: timeOf(entry, provider.FieldExpiresAt), State: CredentialSealed,
+	}
+	shown.Fields = slices.DeleteFunc(slices.Clone(entry.Fields), func(name string) bool { return name == fieldDisplayName })
 	switch {
 	case !timeOf(entry, provider.FieldRefusedAt).IsZero():
 		shown.State = CredentialRefused
@@ -46,6 +52,20 @@ func newCredentialEntry(entry vault.Entry, now time.Time) CredentialEntry {
 		shown.State = CredentialRenewing
 	}
 	return shown
+}
+
+// fieldDisplayName lies beside the fields of a credential, in clear, and is none
+// of them: no manifest can have a field of this name, and no provider sees it.
+const fieldDisplayName = "display-name"
+
+// named gives the fields of a credential a name to be called by.
+func named(fields map[string]string, name string) map[string]string {
+	if name == "" {
+		return fields
+	}
+	fields = maps.Clone(fields)
+	fields[fieldDisplayName] = name
+	return fields
 }
 
 // OperatorID owns the operator's own registrations, where a tenant's id is

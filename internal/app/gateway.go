@@ -74,12 +74,16 @@ func buildGateway(ctx context.Context, k *kit) (lifecycle.Part, error) {
 		IdleTimeout: k.cfg.Gateway.SessionIdle,
 		Wait:        k.cfg.Gateway.Wait,
 		MaxBody:     k.cfg.Gateway.MaxBody,
+		ClientTime:  k.cfg.Gateway.ClientTime,
 		TestMode:    k.cfg.TestMode,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("making the gateway: %w", err)
 	}
-	server := gateway.NewServer(gateway.ServerConfig{Address: k.cfg.Gateway.Address, Handler: handler, Logger: k.log, Ready: func(at string) { k.addresses.HTTP = at }})
+	server := gateway.NewServer(gateway.ServerConfig{
+		Address: k.cfg.Gateway.Address, Handler: handler, Logger: k.log, HeaderTime: k.cfg.Gateway.ClientTime,
+		Ready: func(at string) { k.addresses.HTTP = at },
+	})
 	group := lifecycle.NewGroup("gateway", registry, crowd, ring, server)
 	return bounded{Part: group, within: k.cfg.Gateway.SoftStop}, nil
 }

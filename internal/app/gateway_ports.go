@@ -153,8 +153,8 @@ func (r registrar) Delete(ctx context.Context, id tenant.ID) (int, bool, error) 
 type safe struct{ operator *Operator }
 
 // Seal implements [gateway.Safe].
-func (s safe) Seal(ctx context.Context, customer tenant.Tenant, server, text string) error {
-	_, err := s.operator.SetCredential(ctx, customer.ID, server, text)
+func (s safe) Seal(ctx context.Context, customer tenant.Tenant, what gateway.Sealing) error {
+	_, err := s.operator.SetCredential(ctx, customer.ID, what.Server, CredentialParams{Text: what.Text, DisplayName: what.DisplayName})
 	if errors.Is(err, provider.ErrInvalidCredential) {
 		return fmt.Errorf("%w: %w", gateway.ErrUnfit, err)
 	}
@@ -205,7 +205,7 @@ func (s shelf) Connections(ctx context.Context, id tenant.ID) ([]gateway.Connect
 	var connections []gateway.Connection
 	for _, entry := range entries {
 		connections = append(connections, gateway.Connection{
-			Server: entry.Server, Environment: entry.Environment, Fields: entry.Fields, ConnectedAt: entry.UpdatedAt,
+			Server: entry.Server, Environment: entry.Environment, Fields: entry.Fields, DisplayName: entry.DisplayName, ConnectedAt: entry.UpdatedAt,
 		})
 	}
 	return connections, nil

@@ -78,9 +78,9 @@ func TestATurnWithAToolOfAnAttachedServer(t *testing.T) {
 	require.Equal(t, events.ToolRefused, returned[0].Status, "the vault has no credential yet")
 	require.Equal(t, events.FaultNoCredential, returned[0].Error.Code)
 
-	_, err = b.operator.SetCredential(t.Context(), "tenant_acme", "crm", `{"key":"x"}`)
+	_, err = b.operator.SetCredential(t.Context(), "tenant_acme", "crm", CredentialParams{Text: `{"key":"x"}`})
 	require.ErrorContains(t, err, "field token is missing")
-	names, err := b.operator.SetCredential(t.Context(), "tenant_acme", "crm", crmToken+"\n")
+	names, err := b.operator.SetCredential(t.Context(), "tenant_acme", "crm", CredentialParams{Text: crmToken + "\n"})
 	require.NoError(t, err)
 	require.Equal(t, []string{"token"}, names)
 

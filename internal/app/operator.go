@@ -126,9 +126,18 @@ func (o *Operator) Credentials(ctx context.Context, id tenant.ID) ([]CredentialE
 	return entries, nil
 }
 
-// SetCredential seals a tenant's credential for a server, given as a person
-// gives it: one line, or a JSON object of fields. It returns the fields' names.
-func (o *Operator) SetCredential(ctx context.Context, id tenant.ID, server, text string) ([]string, error) {
+// CredentialParams are a credential as a person gives it.
+type CredentialParams struct {
+	// Text is one line, or a JSON object of fields.
+	Text string
+	// DisplayName is what its owner calls it. Defaults to what the one before it
+	// was called.
+	DisplayName string
+}
+
+// SetCredential seals a tenant's credential for a server. It returns the fields'
+// names.
+func (o *Operator) SetCredential(ctx context.Context, id tenant.ID, server string, given CredentialParams) ([]string, error) {
 	customer, err := o.Tenant(ctx, id)
 	if err != nil {
 		return nil, err
@@ -140,14 +149,33 @@ func (o *Operator) SetCredential(ctx context.Context, id tenant.ID, server, text
 	if err != nil {
 		return nil, err
 	}
-	fields, err := spec.Parse(text)
+	fields, err := spec.Parse(given.Text)
 	if err != nil {
 		return nil, err
 	}
 	if err := spec.CheckEnvironment(fields, customer.Environment); err != nil {
 		return nil, err
 	}
-	return o.putCredential(ctx, customer, server, fields)
+	if given.DisplayName == "" {
+		if given.DisplayName, err = o.displayName(ctx, customer, server); err != nil {
+			return nil, err
+		}
+	}
+	return o.putCredential(ctx, customer, server, named(fields, given.DisplayName))
+}
+
+// displayName is what the credential at a place is called; empty for nothing.
+func (o *Operator) displayName(ctx context.Context, customer tenant.Tenant, server string) (string, error) {
+	entries, err := o.Credentials(ctx, customer.ID)
+	if err != nil {
+		return "", err
+	}
+	for _, entry := range entries {
+		if entry.Server == server && entry.Environment == customer.Environment {
+			return entry.DisplayName, nil
+		}
+	}
+	return "", nil
 }
 
 func (o *Operator) putCredential(ctx context.Context, customer tenant.Tenant, server string, fields map[string]string) ([]string, error) {
@@ -159,7 +187,9 @@ func (o *Operator) putCredential(ctx context.Context, customer tenant.Tenant, se
 	names := make([]string, 0, len(fields))
 	for name, value := range fields {
 		secrets[name] = vault.NewSecret(value)
-		names = append(names, name)
+		if name != fieldDisplayName {
+			names = append(names, name)
+		}
 	}
 	slices.Sort(names)
 	if err := keys.Put(ctx, customer.ID, server, customer.Environment, secrets); err != nil {

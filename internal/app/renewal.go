@@ -15,9 +15,9 @@ import (
 )
 
 // plainFields are the fields of a credential that people and the upkeep may
-// see: times, and nothing that opens anything.
+// see: times and a name, and nothing that opens anything.
 func plainFields() []string {
-	return []string{provider.FieldExpiresAt, provider.FieldRenewingUntil, provider.FieldRefusedAt}
+	return []string{provider.FieldExpiresAt, provider.FieldRenewingUntil, provider.FieldRefusedAt, fieldDisplayName}
 }
 
 // Replace implements [provider.Renewals] on the vault.
@@ -32,6 +32,9 @@ func (c credentials) Replace(ctx context.Context, renewal provider.Renewal) (pro
 	was, ok := renewal.Was.(vault.Credential)
 	if !ok {
 		return nil, fmt.Errorf("%w: what it was is none of the vault's", provider.ErrReplaced)
+	}
+	if name, called := was.Reveal(fieldDisplayName); called { // which the provider's client does not know
+		fields[fieldDisplayName] = vault.NewSecret(name)
 	}
 	now, err := c.vault.Replace(ctx, vault.Replacement{
 		Tenant: renewal.Tenant, Server: renewal.Server, Environment: renewal.Environment, Was: was, Fields: fields,

@@ -263,7 +263,7 @@ func (b *infirmary) admit(t *testing.T) {
 		one.fields = opened
 		text, err := json.Marshal(opened)
 		require.NoError(t, err)
-		_, err = operator.SetCredential(t.Context(), one.tenant, one.Server, string(text))
+		_, err = operator.SetCredential(t.Context(), one.tenant, one.Server, app.CredentialParams{Text: string(text)})
 		require.NoError(t, err)
 		one.arguments = b.prepared(t, one)
 	}

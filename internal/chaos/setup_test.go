@@ -109,7 +109,7 @@ func (m *market) register(t *testing.T, params marketParams) {
 		require.NoError(t, err)
 		text, err := json.Marshal(fields)
 		require.NoError(t, err)
-		_, err = operator.SetCredential(t.Context(), customer.ID, "stripe", string(text))
+		_, err = operator.SetCredential(t.Context(), customer.ID, "stripe", app.CredentialParams{Text: string(text)})
 		require.NoError(t, err)
 	}
 }

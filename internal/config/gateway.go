@@ -13,6 +13,9 @@ type Gateway struct {
 	Wait time.Duration `name:"wait" help:"How long an answer is waited for." env:"FEIRA_GATEWAY_WAIT" default:"5m"`
 	// MaxBody is the largest body that is taken, in bytes. Defaults to 256 KiB.
 	MaxBody int64 `name:"max-body" help:"Largest body that is taken, in bytes." env:"FEIRA_GATEWAY_MAX_BODY" default:"262144"`
+	// ClientTime is how long a client may take to send its headers, its body, and
+	// to take in a piece of an answer. Defaults to 10 s.
+	ClientTime time.Duration `name:"client-time" help:"How long a client may take to send its headers or its body, or to take in a piece of an answer." env:"FEIRA_GATEWAY_CLIENT_TIME" default:"10s"`
 	// SoftStop is how long waits and streams may go on after a stop. Defaults to 10 s.
 	SoftStop time.Duration `name:"soft-stop" help:"How long waits may go on after a stop." env:"FEIRA_GATEWAY_SOFT_STOP" default:"10s"`
 }
@@ -23,6 +26,7 @@ func (g Gateway) WithDefaults() Gateway {
 	fill(&g.SessionIdle, 30*time.Minute)
 	fill(&g.Wait, 5*time.Minute)
 	fill(&g.MaxBody, 256<<10)
+	fill(&g.ClientTime, 10*time.Second)
 	fill(&g.SoftStop, 10*time.Second)
 	return g
 }
@@ -33,6 +37,7 @@ func (g Gateway) faults() faults {
 	faults.add("session_idle", checkDuration(g.SessionIdle, time.Second, 30*24*time.Hour))
 	faults.add("wait", checkDuration(g.Wait, time.Second, time.Hour))
 	faults.add("max_body", checkRange(g.MaxBody, 1<<10, 1<<20))
+	faults.add("client_time", checkDuration(g.ClientTime, 100*time.Millisecond, time.Hour))
 	faults.add("soft_stop", checkDuration(g.SoftStop, time.Second, time.Hour))
 	return faults
 }

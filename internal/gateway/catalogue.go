@@ -40,6 +40,8 @@ type Connection struct {
 	Server      string
 	Environment events.Environment
 	Fields      []string
+	// DisplayName is what its owner calls it; empty for nothing.
+	DisplayName string
 	ConnectedAt time.Time
 	// ExpiresAt is when it ends unless it is renewed; zero: never, or not known.
 	ExpiresAt time.Time

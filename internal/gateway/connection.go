@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/feira-dev/feira/events"
 	"github.com/feira-dev/feira/internal/access"
@@ -19,17 +18,17 @@ import (
 
 // ConnectionRow is a connection as clients know it: all but the secret.
 type ConnectionRow struct {
-	ID          string     `json:"id"`
-	UserID      string     `json:"user_id"`
-	ServerID    string     `json:"server_id"`
-	AuthType    string     `json:"auth_type"`
-	Status      string     `json:"status" enum:"pending,connected,revoked,expired"`
-	DisplayName string     `json:"display_name"`
-	Fields      []string   `json:"fields" doc:"Names of the secret's parts."`
-	CreatedAt   time.Time  `json:"created_at"`
-	ConnectedAt *time.Time `json:"connected_at"`
-	RevokedAt   *time.Time `json:"revoked_at"`
-	ExpiresAt   *time.Time `json:"expires_at"`
+	ID          string   `json:"id"`
+	UserID      string   `json:"user_id"`
+	ServerID    string   `json:"server_id"`
+	AuthType    string   `json:"auth_type"`
+	Status      string   `json:"status" enum:"pending,connected,revoked,expired"`
+	DisplayName string   `json:"display_name"`
+	Fields      []string `json:"fields" doc:"Names of the secret's parts."`
+	CreatedAt   Moment   `json:"created_at"`
+	ConnectedAt *Moment  `json:"connected_at"`
+	RevokedAt   *Moment  `json:"revoked_at"`
+	ExpiresAt   *Moment  `json:"expires_at"`
 }
 
 // Secret is a credential on its way in: one line, or an object of fields.
@@ -49,7 +48,7 @@ type connectIn struct {
 		_           struct{}        `json:"-" additionalProperties:"true"`
 		ServerID    string          `json:"server_id" minLength:"1" maxLength:"64"`
 		Secret      json.RawMessage `json:"secret" doc:"The credential: a text, or an object with its fields."`
-		DisplayName string          `json:"display_name,omitempty" maxLength:"128"`
+		DisplayName string          `json:"display_name,omitempty" maxLength:"128" doc:"For people; the one before where left out, and the server's where there is none."`
 		UserID      string          `json:"user_id,omitempty" maxLength:"128" doc:"The tenant; a tenant's own key needs none."`
 	}
 }
@@ -98,7 +97,7 @@ func (g *Gateway) connect(ctx context.Context, caller access.Caller, in *connect
 	if err != nil {
 		return nil, worded(err)
 	}
-	if err := g.cfg.Safe.Seal(ctx, customer, server.ID, secret.text); errors.Is(err, ErrUnfit) {
+	if err := g.cfg.Safe.Seal(ctx, customer, Sealing{Server: server.ID, Text: secret.text, DisplayName: in.Body.DisplayName}); errors.Is(err, ErrUnfit) {
 		return nil, problem(http.StatusBadRequest, CodeInvalidRequest, "%s", err.Error()).at("/secret")
 	} else if err != nil {
 		return nil, worded(err)
@@ -110,9 +109,6 @@ func (g *Gateway) connect(ctx context.Context, caller access.Caller, in *connect
 	out := &connectionOut{Status: http.StatusCreated, Body: row}
 	if connected(before, server.ID, customer.Environment) {
 		out.Status = http.StatusOK
-	}
-	if in.Body.DisplayName != "" {
-		out.Body.DisplayName = in.Body.DisplayName
 	}
 	return out, nil
 }
@@ -141,19 +137,16 @@ func (g *Gateway) connectionRows(ctx context.Context, customer tenant.Tenant) ([
 		}
 		row := ConnectionRow{
 			ID: connectionID(customer.ID, one.Server, one.Environment), UserID: string(customer.ID), ServerID: one.Server, AuthType: "api_key",
-			Status: "connected", DisplayName: one.Server, Fields: one.Fields, CreatedAt: one.ConnectedAt.UTC(),
+			Status: "connected", DisplayName: one.Server, Fields: one.Fields, CreatedAt: momentOf(one.ConnectedAt), ConnectedAt: moment(one.ConnectedAt), ExpiresAt: moment(one.ExpiresAt),
 		}
 		if server, ok := g.cfg.Directory.Server(ctx, customer, one.Server); ok {
 			row.AuthType, row.DisplayName = server.AuthType, server.Name
 		}
-		at := one.ConnectedAt.UTC()
-		row.ConnectedAt = &at
-		if !one.ExpiresAt.IsZero() {
-			end := one.ExpiresAt.UTC()
-			row.ExpiresAt = &end
-			if !g.cfg.Now().Before(end) {
-				row.Status = "expired"
-			}
+		if one.DisplayName != "" {
+			row.DisplayName = one.DisplayName
+		}
+		if !one.ExpiresAt.IsZero() && !g.cfg.Now().Before(one.ExpiresAt) {
+			row.Status = "expired"
 		}
 		rows = append(rows, row)
 	}
@@ -192,8 +185,7 @@ func (g *Gateway) revokeConnection(ctx context.Context, caller access.Caller, in
 	if err := g.cfg.Safe.Drop(ctx, customer, row.ServerID); err != nil {
 		return nil, worded(err)
 	}
-	now := g.cfg.Now().UTC()
-	row.Status, row.RevokedAt = "revoked", &now
+	row.Status, row.RevokedAt = "revoked", moment(g.cfg.Now())
 	return &connectionOut{Status: http.StatusOK, Body: row}, nil
 }
 

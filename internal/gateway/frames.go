@@ -11,11 +11,9 @@ import (
 	"time"
 )
 
-// writeTime is how long a client may take to take in a frame.
-const writeTime = 10 * time.Second
-
 // frames writes server-sent events: LF alone, one data line each, for clients
-// that split at an empty line and know no other. It is safe for concurrent use.
+// that split at an empty line and know no other. Its writer is a [paced] one. It
+// is safe for concurrent use.
 type frames struct {
 	clock *http.ResponseController
 	w     http.ResponseWriter
@@ -31,6 +29,8 @@ type frames struct {
 func newFrames(w http.ResponseWriter, heartbeat time.Duration) *frames {
 	out := &frames{clock: http.NewResponseController(w), w: w, rest: heartbeat}
 	w.WriteHeader(http.StatusOK)
+	out.mu.Lock()
+	defer out.mu.Unlock()
 	out.err = out.clock.Flush()
 	out.beat = time.AfterFunc(heartbeat, out.heartbeat)
 	return out
@@ -59,7 +59,6 @@ func (f *frames) write(text []byte) error {
 	if f.err != nil || f.over {
 		return f.err
 	}
-	_ = f.clock.SetWriteDeadline(time.Now().Add(writeTime)) // a writer without deadlines is a test's
 	if _, f.err = f.w.Write(text); f.err == nil {
 		f.err = f.clock.Flush()
 	}
@@ -68,7 +67,7 @@ func (f *frames) write(text []byte) error {
 }
 
 // heartbeat keeps whoever waits, and what is between, from taking silence for
-// an end.
+// an end. One that fails ends the request's context, and so the wait.
 func (f *frames) heartbeat() { _ = f.write([]byte(": heartbeat\n\n")) }
 
 func (f *frames) close() {
@@ -76,7 +75,6 @@ func (f *frames) close() {
 	defer f.mu.Unlock()
 	f.over = true
 	f.beat.Stop()
-	_ = f.clock.SetWriteDeadline(time.Time{})
 }
 
 // eventID is a place in a stream: a fact's sequence in the log, and which of

@@ -21,6 +21,7 @@ const (
 	DefaultIdleTimeout = 30 * time.Minute
 	DefaultWait        = 5 * time.Minute
 	DefaultHeartbeat   = 15 * time.Second
+	DefaultClientTime  = 10 * time.Second
 )
 
 // Config is what a gateway is made of.
@@ -57,6 +58,9 @@ type Config struct {
 	Wait time.Duration
 	// Heartbeat is how often a stream says that it lives. Defaults to 15 s.
 	Heartbeat time.Duration
+	// ClientTime is how long a client may take to send its body, and to take in a
+	// piece of an answer; then it is cut. Defaults to 10 s.
+	ClientTime time.Duration
 }
 
 func (c Config) withDefaults() Config {
@@ -64,6 +68,7 @@ func (c Config) withDefaults() Config {
 	c.IdleTimeout = cmp.Or(c.IdleTimeout, DefaultIdleTimeout)
 	c.Wait = cmp.Or(c.Wait, DefaultWait)
 	c.Heartbeat = cmp.Or(c.Heartbeat, DefaultHeartbeat)
+	c.ClientTime = cmp.Or(c.ClientTime, DefaultClientTime)
 	if c.Now == nil {
 		c.Now = time.Now
 	}
@@ -85,8 +90,8 @@ func (c Config) Validate() error {
 			faults = append(faults, errors.New("gateway: "+name+" is missing"))
 		}
 	}
-	if c.MaxBody < 0 || c.IdleTimeout < 0 || c.Wait < 0 || c.Heartbeat < 0 {
-		faults = append(faults, errors.New("gateway: MaxBody, IdleTimeout, Wait or Heartbeat is negative"))
+	if c.MaxBody < 0 || c.IdleTimeout < 0 || c.Wait < 0 || c.Heartbeat < 0 || c.ClientTime < 0 {
+		faults = append(faults, errors.New("gateway: MaxBody, IdleTimeout, Wait, Heartbeat or ClientTime is negative"))
 	}
 	return errors.Join(faults...)
 }

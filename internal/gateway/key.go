@@ -19,10 +19,10 @@ type KeyRow struct {
 	Environment events.Environment `json:"environment"`
 	Tenant      string             `json:"tenant_id,omitempty"`
 	Scopes      []access.Scope     `json:"scopes"`
-	CreatedAt   time.Time          `json:"created_at"`
-	LastUsedAt  *time.Time         `json:"last_used_at"`
-	RevokedAt   *time.Time         `json:"revoked_at"`
-	ExpiresAt   *time.Time         `json:"expires_at"`
+	CreatedAt   Moment             `json:"created_at"`
+	LastUsedAt  *Moment            `json:"last_used_at"`
+	RevokedAt   *Moment            `json:"revoked_at"`
+	ExpiresAt   *Moment            `json:"expires_at"`
 }
 
 // NewKey is a key on the one occasion on which its text is shown.
@@ -155,15 +155,6 @@ func (g *Gateway) revokeKey(ctx context.Context, caller access.Caller, in *keyPa
 func keyRow(key access.Key) KeyRow {
 	return KeyRow{
 		ID: string(key.ID), Name: key.Name, Prefix: key.Prefix, Environment: key.Environment, Tenant: string(key.Tenant), Scopes: key.Scopes,
-		CreatedAt: key.CreatedAt.UTC(), LastUsedAt: moment(key.LastUsedAt), RevokedAt: moment(key.RevokedAt), ExpiresAt: moment(key.ExpiresAt),
+		CreatedAt: momentOf(key.CreatedAt), LastUsedAt: moment(key.LastUsedAt), RevokedAt: moment(key.RevokedAt), ExpiresAt: moment(key.ExpiresAt),
 	}
-}
-
-// moment is null for what has not happened.
-func moment(at time.Time) *time.Time {
-	if at.IsZero() {
-		return nil
-	}
-	at = at.UTC()
-	return &at
 }

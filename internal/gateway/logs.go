@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"time"
 
 	"github.com/feira-dev/feira/events"
 	"github.com/feira-dev/feira/internal/access"
@@ -24,7 +23,7 @@ type LoggedCall struct {
 	ErrorCode  *string         `json:"error_code"`
 	Input      json.RawMessage `json:"input"`
 	Output     json.RawMessage `json:"output"`
-	CalledAt   time.Time       `json:"called_at"`
+	CalledAt   Moment          `json:"called_at"`
 }
 
 type logsOut struct {
@@ -88,7 +87,7 @@ func (c *calls) begin(record events.Record, at events.ToolCallPlace, tool string
 	c.at[at] = len(c.list)
 	c.list = append(c.list, LoggedCall{
 		ID: string(at.ID()), SessionID: string(at.Session), Tool: tool, ToolName: tool, Status: "running",
-		Input: objectOr(input), Output: json.RawMessage("null"), CalledAt: record.Time.UTC(),
+		Input: objectOr(input), Output: json.RawMessage("null"), CalledAt: momentOf(record.Time),
 	})
 }
 

@@ -157,7 +157,7 @@ func (g *Gateway) settle(e endpoint) {
 	}
 	like := *operation.Responses[strconv.Itoa(http.StatusBadRequest)]
 	if operation.RequestBody != nil {
-		for _, status := range []int{http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType} {
+		for _, status := range []int{http.StatusRequestTimeout, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType} {
 			made := like
 			made.Description = http.StatusText(status)
 			operation.Responses[strconv.Itoa(status)] = &made

@@ -10,6 +10,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"os"
 	"regexp"
 	"runtime/debug"
 	"strings"
@@ -29,8 +30,6 @@ const (
 	headerTrace   = "Traceparent"
 	// maxRequestID is the longest of those.
 	maxRequestID = 128
-	// bodyTime is how long a body may take to come.
-	bodyTime = 15 * time.Second
 )
 
 // tracePattern is W3C Trace Context; what does not fit is no context.
@@ -40,6 +39,8 @@ var tracePattern = regexp.MustCompile(`^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0
 type exchange struct {
 	id   string
 	body []byte
+	// whole says that nothing of the body is still to come.
+	whole bool
 	// tenant is whom a platform's key speaks for, where the client says so.
 	tenant events.TenantID
 	// project is the compartment that the client asks for.
@@ -64,8 +65,13 @@ func requestID(ctx context.Context) string { return exchangeOf(ctx).id }
 // or too slow.
 func (g *Gateway) plumb(routes *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		held := &exchange{id: nameExchange(r)}
+		held := &exchange{id: nameExchange(r), whole: r.Body == nil || r.Body == http.NoBody}
 		r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, held))
+		if !held.whole {
+			g.hurry(w)
+		}
+		bare := w // the server's own, whom to tell of a body that is too large
+		w = pace(bare, g.cfg.ClientTime)
 		header := w.Header()
 		header.Set(headerRequestID, held.id)
 		header.Set("X-Content-Type-Options", "nosniff")
@@ -78,8 +84,8 @@ func (g *Gateway) plumb(routes *http.ServeMux) http.Handler {
 			return
 		}
 		err := held.read(r.Header)
-		if err == nil {
-			err = g.take(w, r, held)
+		if err == nil && !held.whole {
+			err = g.take(bare, r, held)
 		}
 		if err != nil {
 			g.refuse(w, r, err)
@@ -154,23 +160,28 @@ func (v *verdict) Header() http.Header         { return v.header }
 func (v *verdict) WriteHeader(status int)      { v.status = status }
 func (v *verdict) Write(p []byte) (int, error) { return len(p), nil }
 
-// take reads the body. The deadline is for the body alone: left in place it
-// would end the request's context in the middle of a long stream.
+// hurry bounds the time of the body, whether anybody reads it or not: of one that
+// is refused unread the server takes in the rest before it answers.
+func (g *Gateway) hurry(w http.ResponseWriter) {
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(g.cfg.ClientTime)) // a writer without deadlines is a test's
+}
+
+// take reads the body. Its deadline is lifted when it is there: left in place it
+// would end the request's context in the middle of a long stream. Where it is not
+// there whole the deadline stays, for what the server still reads of it.
 func (g *Gateway) take(w http.ResponseWriter, r *http.Request, held *exchange) error {
-	if r.Body == nil || r.Body == http.NoBody {
-		return nil
-	}
-	clock := http.NewResponseController(w)
-	_ = clock.SetReadDeadline(g.cfg.Now().Add(bodyTime)) // a writer without deadlines is a test's
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, g.cfg.MaxBody))
-	_ = clock.SetReadDeadline(time.Time{})
 	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return problem(http.StatusRequestEntityTooLarge, CodeTooLarge, "the body has more than %d bytes", tooLarge.Limit)
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return problem(http.StatusRequestTimeout, CodeTimeout, "the body did not come within %s", g.cfg.ClientTime)
 	}
 	if err != nil {
 		return problem(http.StatusBadRequest, CodeInvalidRequest, "the body did not come whole")
 	}
-	held.body = body
+	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
+	held.body, held.whole = body, true
 	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 	return nil
 }
@@ -180,6 +191,9 @@ func (g *Gateway) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	told := g.problemOf(r.Context(), err)
 	maps.Copy(w.Header(), told.headers)
 	w.Header().Set("Content-Type", "application/json")
+	if !exchangeOf(r.Context()).whole {
+		w.Header().Set("Connection", "close") // or the server takes in the rest of the body before it answers
+	}
 	w.WriteHeader(told.status)
 	_ = json.NewEncoder(w).Encode(told) // a client that left is nobody's loss
 }

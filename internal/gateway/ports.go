@@ -113,11 +113,20 @@ type Directory interface {
 	Connections(ctx context.Context, id tenant.ID) ([]Connection, error)
 }
 
+// Sealing is a credential on its way into the safe.
+type Sealing struct {
+	Server string
+	// Text is the credential: one line, or a JSON object of fields.
+	Text string
+	// DisplayName is what its owner calls it; empty: what it was called before.
+	DisplayName string
+}
+
 // Safe keeps the tenants' credentials.
 type Safe interface {
 	// Seal stores a tenant's credential for a server, as a person gives it, in
 	// place of the one before, or fails with an error that wraps [ErrUnfit].
-	Seal(ctx context.Context, customer tenant.Tenant, server, text string) error
+	Seal(ctx context.Context, customer tenant.Tenant, what Sealing) error
 	// Drop deletes it; dropping what is not there succeeds.
 	Drop(ctx context.Context, customer tenant.Tenant, server string) error
 }

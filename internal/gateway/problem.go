@@ -93,7 +93,11 @@ func found(status int, message string, details []error) *APIError {
 		if made.Field == "" {
 			made.Field = fieldOf(rule)
 		}
-		faults = append(faults, strings.TrimPrefix(pointer(rule.Location)+": "+rule.Message, ": "))
+		message := rule.Message
+		if strings.HasPrefix(message, "invalid date/time for format") {
+			message = "want a time as RFC 3339 has it" // huma shows Go's layout
+		}
+		faults = append(faults, strings.TrimPrefix(pointer(rule.Location)+": "+message, ": "))
 	}
 	if len(faults) > 0 {
 		const most = 5
@@ -149,7 +153,7 @@ func codeOf(status int) string {
 		return CodeRateLimited
 	case http.StatusServiceUnavailable:
 		return CodeUnavailable
-	case http.StatusGatewayTimeout:
+	case http.StatusGatewayTimeout, http.StatusRequestTimeout:
 		return CodeTimeout
 	}
 	if status >= http.StatusInternalServerError {

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,7 +14,6 @@ import (
 )
 
 const (
-	headerTime  = 5 * time.Second
 	idleTime    = 2 * time.Minute
 	maxHeaders  = 32 << 10
 	networkName = "tcp"
@@ -24,6 +24,9 @@ type ServerConfig struct {
 	Address string
 	Handler http.Handler
 	Logger  *slog.Logger
+	// HeaderTime is how long a client may take to send the headers of a request.
+	// Defaults to [DefaultClientTime].
+	HeaderTime time.Duration
 	// Ready hears, once, where the server listens, before it counts as started.
 	Ready func(address string)
 }
@@ -39,7 +42,7 @@ func NewServer(config ServerConfig) lifecycle.Part {
 			return fmt.Errorf("listening on %s: %w", config.Address, err)
 		}
 		server := &http.Server{
-			Handler: config.Handler, ReadHeaderTimeout: headerTime, IdleTimeout: idleTime, MaxHeaderBytes: maxHeaders,
+			Handler: config.Handler, ReadHeaderTimeout: cmp.Or(config.HeaderTime, DefaultClientTime), IdleTimeout: idleTime, MaxHeaderBytes: maxHeaders,
 			BaseContext: func(net.Listener) context.Context { return work },
 			ErrorLog:    slog.NewLogLogger(config.Logger.Handler(), slog.LevelDebug),
 		}

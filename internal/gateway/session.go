@@ -40,9 +40,9 @@ type Session struct {
 	Servers   []string          `json:"servers" doc:"What the session may reach, fixed when it was opened."`
 	Status    string            `json:"status" enum:"active,closed,error"`
 	Metadata  map[string]string `json:"metadata,omitempty" doc:"Stamped on every usage row of the session."`
-	CreatedAt time.Time         `json:"created_at"`
-	ClosedAt  *time.Time        `json:"closed_at"`
-	ExpiresAt *time.Time        `json:"expires_at,omitempty" doc:"When the session ends if nothing happens in it until then."`
+	CreatedAt Moment            `json:"created_at"`
+	ClosedAt  *Moment           `json:"closed_at"`
+	ExpiresAt *Moment           `json:"expires_at,omitempty" doc:"When the session ends if nothing happens in it until then."`
 	ToolCalls int               `json:"tool_calls_count"`
 }
 
@@ -234,19 +234,16 @@ func (g *Gateway) closeSession(ctx context.Context, caller access.Caller, in *Se
 func (g *Gateway) show(ctx context.Context, caller access.Caller, of view) Session {
 	shown := Session{
 		ID: string(of.id), OrgID: orgID, ProjectID: g.project(ctx, caller), UserID: string(of.tenant), Servers: of.opened.Servers,
-		Status: "active", Metadata: of.opened.Metadata, CreatedAt: of.created.UTC(), ToolCalls: of.calls,
+		Status: "active", Metadata: of.opened.Metadata, CreatedAt: momentOf(of.created), ToolCalls: of.calls,
 	}
 	end, ends := of.expires()
 	switch {
 	case !of.closed.IsZero():
-		closed := of.closed.UTC()
-		shown.Status, shown.ClosedAt = "closed", &closed
+		shown.Status, shown.ClosedAt = "closed", moment(of.closed)
 	case ends && !g.cfg.Now().Before(end):
-		end = end.UTC()
-		shown.Status, shown.ClosedAt = "closed", &end
+		shown.Status, shown.ClosedAt = "closed", moment(end)
 	case ends:
-		end = end.UTC()
-		shown.ExpiresAt = &end
+		shown.ExpiresAt = moment(end)
 	}
 	return shown
 }

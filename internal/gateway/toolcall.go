@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"reflect"
-	"time"
 
 	"github.com/feira-dev/feira/events"
 	"github.com/feira-dev/feira/internal/gateway/waits"
@@ -31,7 +30,7 @@ type ToolResult struct {
 	Server     string          `json:"server"`
 	Tool       string          `json:"tool"`
 	ToolCallID string          `json:"tool_call_id"`
-	CalledAt   time.Time       `json:"called_at"`
+	CalledAt   Moment          `json:"called_at"`
 }
 
 // recordOf is what a client reads of a tool's outcome.
@@ -50,7 +49,7 @@ func recordOf(call waits.Call) ToolCallRecord {
 func resultOf(call waits.Call) ToolResult {
 	result := ToolResult{
 		Success: true, Data: call.Output, Duration: call.Duration.Milliseconds(), Server: call.Server, Tool: call.Name,
-		ToolCallID: string(call.ID), CalledAt: call.CalledAt.UTC(),
+		ToolCallID: string(call.ID), CalledAt: momentOf(call.CalledAt),
 	}
 	if !call.OK() {
 		message := call.Error

@@ -23,14 +23,14 @@ type UsageCall struct {
 	Outcome    events.ToolStatus `json:"outcome" enum:"ok,error,refused,unknown"`
 	Billable   bool              `json:"billable"`
 	DurationMS int64             `json:"duration_ms"`
-	CalledAt   time.Time         `json:"called_at"`
+	CalledAt   Moment            `json:"called_at"`
 	Metadata   map[string]string `json:"metadata"`
 }
 
 // UsagePeriod is a time in which something was used, its end left out.
 type UsagePeriod struct {
-	From time.Time `json:"from"`
-	To   time.Time `json:"to"`
+	From Moment `json:"from"`
+	To   Moment `json:"to"`
 }
 
 type usageIn struct {
@@ -85,7 +85,7 @@ func (g *Gateway) usage(ctx context.Context, caller access.Caller, in *usageIn) 
 		out.Body.ByTenant[call.Metadata["tenant_id"]]++
 	}
 	out.Body.Total = len(page.Calls)
-	out.Body.Period = UsagePeriod{From: filter.Period.From, To: filter.Period.To}
+	out.Body.Period = UsagePeriod{From: momentOf(filter.Period.From), To: momentOf(filter.Period.To)}
 	if page.Next != "" {
 		out.Body.NextCursor = &page.Next
 	}
@@ -111,7 +111,7 @@ func usageCall(call usage.ToolCall) UsageCall {
 	}
 	return UsageCall{
 		ID: usageID(call), SessionID: string(call.Session), ServerID: call.Server, ToolName: call.Tool, Status: status, Outcome: call.Status,
-		Billable: call.Billable, DurationMS: call.Duration.Milliseconds(), CalledAt: call.CalledAt.UTC(), Metadata: call.Metadata,
+		Billable: call.Billable, DurationMS: call.Duration.Milliseconds(), CalledAt: momentOf(call.CalledAt), Metadata: call.Metadata,
 	}
 }
 

@@ -17,7 +17,7 @@ const (
 	plainless    = 1
 	recordFormat = 2
 	// maxPlain is the longest value that is kept in clear, in bytes.
-	maxPlain = 64
+	maxPlain = 512
 )
 
 // record is a credential as it lies in the store. All that is readable in it

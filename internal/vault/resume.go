@@ -42,6 +42,7 @@ func (v *Vault) shredMark(ctx context.Context, tenant events.TenantID) (shredMar
 // mark is younger than age, or another was faster to go on with it. Age 0 is a
 // person's word, which waits for nobody.
 func (v *Vault) claimShred(ctx context.Context, tenant events.TenantID, age time.Duration) (bool, error) {
+	fault := ErrContended
 	for range maxWriteTries {
 		found, revision, err := v.shredMark(ctx, tenant)
 		if err != nil {
@@ -58,11 +59,14 @@ func (v *Vault) claimShred(ctx context.Context, tenant events.TenantID, age time
 		if saveErr == nil {
 			return true, nil
 		}
-		if _, now, err := v.shredMark(ctx, tenant); err != nil || now == revision {
+		// No mark after no mark may be one that another has made and, being done,
+		// taken away.
+		if _, now, err := v.shredMark(ctx, tenant); err != nil || now == revision && revision > 0 {
 			return false, errors.Join(fmt.Errorf("saving shred mark: %w", saveErr), err)
 		}
+		fault = saveErr
 	}
-	return false, fmt.Errorf("saving shred mark: %w", ErrContended)
+	return false, fmt.Errorf("saving shred mark: %w", fault)
 }
 
 func (v *Vault) unmarkShred(ctx context.Context, tenant events.TenantID) error {

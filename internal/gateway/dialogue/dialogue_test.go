@@ -145,7 +145,7 @@ func (d openAPI) literal(path string) bool {
 func shownElsewhere() map[int]string {
 	return map[int]string{
 		400: "TestEveryEndpointRefusesAlike", 413: "TestEveryEndpointRefusesAlike", 415: "TestEveryEndpointRefusesAlike",
-		401: "TestWalls", 403: "TestWalls", 429: "TestRateOfEveryEndpoint", 500: "TestPanicEndsWithItsRequest",
+		408: "TestSlowClientsAreCut", 401: "TestWalls", 403: "TestWalls", 429: "TestRateOfEveryEndpoint", 500: "TestPanicEndsWithItsRequest",
 		// The broker is away: no script can take it away.
 		503: "TestBrokerAway",
 	}

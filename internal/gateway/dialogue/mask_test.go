@@ -50,7 +50,7 @@ func rules() []rule {
 		named("cursor", `"next_cursor":"([^"]+)"`),
 		named("before", `"next_before":"([^"]+)"`),
 		named("event", `(?m)^id: (\S+)$`),
-		fixed("{time}", `\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z`),
+		fixed("{time}", `\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z`),
 		fixed("{ms}", `"duration(?:_ms)?":(\d+)`),
 		fixed("{n}", `(?m)^Ratelimit-(?:Remaining|Reset): (\d+)$`),
 	}
