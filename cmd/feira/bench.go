@@ -27,6 +27,7 @@ type benchCommand struct {
 	Queued     int           `help:"Requests of the scale that are queued." default:"200000"`
 	Full       bool          `help:"The scale of the design: 1 000 000 requests of 100 000 tenants."`
 	Rows       int           `help:"Usage rows that metering books for one figure." default:"100000"`
+	Waiting    int           `help:"HTTP clients that wait at one time." default:"10000"`
 	Patience   time.Duration `help:"Bound of each wait for something to be served." default:"2m"`
 	Rounds     int           `help:"How often throughput and turns are measured for their medians." default:"3"`
 	Report     string        `help:"Write report.md, report.json and plots into this folder." placeholder:"DIR" type:"path"`
@@ -40,8 +41,16 @@ type benchCommand struct {
 	Scale      benchNamed `cmd:"" help:"Many tenants and a long queue."`
 	Failover   benchNamed `cmd:"" help:"The death of the leading scheduler."`
 	TurnsBench benchNamed `cmd:"" name:"turns" help:"Empty turns end to end."`
+	HTTP       benchNamed `cmd:"" name:"http" help:"HTTP sends to the first frame, and clients that wait."`
 	Metering   benchNamed `cmd:"" help:"Usage events to rows and sums on disk, in SQLite and Postgres."`
+	Crowd      benchCrowd `cmd:"" hidden:"" help:"Be the clients that wait, for another process of this program."`
 }
+
+// benchCrowd is the process of the clients that "feira bench http" has wait.
+type benchCrowd struct{}
+
+// Run waits for whatever standard input says.
+func (benchCrowd) Run(i *invocation) error { return bench.Crowd(i.ctx, os.Stdin, i.out) }
 
 // benchNamed is a bench that is chosen by its command's name alone.
 type benchNamed struct{}
@@ -81,7 +90,7 @@ func retold(words *kong.Context) string {
 			continue
 		}
 		switch p.Flag.Name {
-		case "requests", "turns", "rounds", "slots", "flood", "window", "tenants", "queued", "rows", "patience":
+		case "requests", "turns", "rounds", "slots", "flood", "window", "tenants", "queued", "rows", "waiting", "patience":
 			told = append(told, fmt.Sprintf("--%s=%v", p.Flag.Name, words.FlagValue(p.Flag)))
 		case "full":
 			told = append(told, "--full")
@@ -114,8 +123,11 @@ func (c *benchCommand) measure(i *invocation, names []string, outer bool) (repor
 func (c *benchCommand) config(i *invocation, outer bool) bench.Config {
 	config := bench.Config{
 		Requests: c.Requests, Turns: c.Turns, Rounds: c.Rounds, Slots: c.Slots, Flood: c.Flood, Window: c.Window,
-		Tenants: c.Tenants, Queued: c.Queued, Rows: c.Rows, Patience: c.Patience, Logger: i.tel.Logger(),
+		Tenants: c.Tenants, Queued: c.Queued, Rows: c.Rows, Waiting: c.Waiting, Patience: c.Patience, Logger: i.tel.Logger(),
 		Progress: func(text string) { say(i.err, "%s", text) },
+	}
+	if program, err := os.Executable(); err == nil { // else they wait in this process
+		config.Crowd = []string{program, "bench", "crowd"}
 	}
 	if c.Full {
 		config.Tenants, config.Queued = 100_000, 1_000_000

@@ -25,6 +25,7 @@ func benches() []bench {
 		{"failover", failover},
 		{"turns", turnover},
 		{"metering", meter},
+		{"http", gate},
 	}
 }
 

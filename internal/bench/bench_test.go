@@ -21,7 +21,7 @@ import (
 func tiny() bench.Config {
 	return bench.Config{
 		Requests: 400, Turns: 100, Rounds: 2, Slots: 16, Flood: 300, Window: 300 * time.Millisecond,
-		Tenants: 150, Queued: 450, Rows: 2_500, Logger: slog.New(slog.DiscardHandler),
+		Tenants: 150, Queued: 450, Rows: 2_500, Waiting: 40, Logger: slog.New(slog.DiscardHandler),
 	}
 }
 
@@ -98,6 +98,20 @@ func TestEachBenchMeasures(t *testing.T) {
 				require.Len(t, report.Metering.PostgresAll, 2)
 			}
 		},
+		"http": func(t *testing.T, report bench.Report) {
+			t.Helper()
+			require.Equal(t, 30, report.HTTP.Samples, "every send is a sample")
+			require.Positive(t, report.HTTP.P50)
+			require.LessOrEqual(t, report.HTTP.P50, report.HTTP.P99)
+			require.Equal(t, 30, report.HTTP.RawSamples)
+			require.Positive(t, report.HTTP.RawP50)
+			require.Positive(t, report.HTTP.P50Ratio)
+			require.Equal(t, 40, report.HTTP.Waiting)
+			require.Equal(t, 30, report.HTTP.BesideSamples)
+			require.Positive(t, report.HTTP.ServedSeconds, "everybody who waited was answered")
+			require.Positive(t, report.HTTP.RequestsPerSecond)
+			require.Len(t, report.HTTP.RequestsAll, 2)
+		},
 		"turns": func(t *testing.T, report bench.Report) {
 			t.Helper()
 			require.Equal(t, 100, report.Turns.Turns)
@@ -149,7 +163,7 @@ func TestReportHasTheDesignsNames(t *testing.T) {
 	t.Parallel()
 	data, err := json.Marshal(bench.Report{
 		Throughput: &bench.Throughput{}, Latency: &bench.Latency{}, Fairness: &bench.Fairness{}, Flood: &bench.Flood{},
-		Scale: &bench.Scale{}, Failover: &bench.Failover{}, Turns: &bench.Turns{}, Metering: &bench.Metering{},
+		Scale: &bench.Scale{}, Failover: &bench.Failover{}, Turns: &bench.Turns{}, Metering: &bench.Metering{}, HTTP: &bench.HTTP{},
 	})
 	require.NoError(t, err)
 	var groups map[string]any
@@ -162,6 +176,7 @@ func TestReportHasTheDesignsNames(t *testing.T) {
 		"scale":      {"tenants", "queued", "runs_per_second_ratio", "rebuild_seconds", "bytes_per_queued", "raw_per_second"},
 		"failover":   {"seconds_to_next_grant", "over_grants", "lost", "duplicated"},
 		"metering":   {"sqlite_rows_per_second", "postgres_rows_per_second", "exact"},
+		"http":       {"send_first_frame_p50_ms", "send_first_frame_p99_ms", "waiting_clients", "bytes_per_waiting_client", "requests_per_second"},
 		"turns":      {"turns_per_second", "log_appends_per_second", "raw_appends_per_second", "cpu_us_per_run"},
 	} {
 		for _, figure := range figures {

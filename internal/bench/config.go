@@ -41,6 +41,13 @@ type Config struct {
 	// Rows is how many usage rows metering books for one figure. Defaults to
 	// 100 000.
 	Rows int
+	// Waiting is how many clients wait at the gateway at one time. Defaults to
+	// 10 000.
+	Waiting int
+	// Crowd is the program, with its arguments, that runs [Crowd] in a process of
+	// its own. Defaults to none: the waiting clients are then in this process, and
+	// counted with what they wait for.
+	Crowd []string
 	// Patience bounds each wait for something to be served. Defaults to 2 min.
 	Patience time.Duration
 	// Logger hears of what goes wrong, and of all else where it wants to hear
@@ -60,6 +67,7 @@ func (c Config) withDefaults() Config {
 	c.Tenants = cmp.Or(c.Tenants, 20_000)
 	c.Queued = cmp.Or(c.Queued, 200_000)
 	c.Rows = cmp.Or(c.Rows, 100_000)
+	c.Waiting = cmp.Or(c.Waiting, 10_000)
 	c.Patience = cmp.Or(c.Patience, 2*time.Minute)
 	if c.Progress == nil {
 		c.Progress = func(string) {}
@@ -83,6 +91,7 @@ func (c Config) Validate() error {
 		{"tenants", c.Tenants},
 		{"queued", c.Queued},
 		{"rows", c.Rows},
+		{"waiting", c.Waiting},
 		{"window", int(c.Window)},
 		{"patience", int(c.Patience)},
 	} {

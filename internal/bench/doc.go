@@ -10,7 +10,8 @@
 // Rates of throughput and turns are medians of several rounds. It measures
 // publisher, broker and workers in one process, so figures are those of the
 // whole on this machine and not of a part alone. Runs that came twice or over a
-// cap are counted by failover only.
+// cap are counted by failover only. The gateway's clients that wait are a process
+// of their own, where the program has one for them: see [Crowd].
 //
 // A report in a folder holds the figures against what the design wants; a run
 // alone does not judge.

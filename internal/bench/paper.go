@@ -64,6 +64,12 @@ func (r Report) plots() []plot {
 			},
 		})
 	}
+	if r.HTTP != nil {
+		plots = append(plots, plot{
+			"http.svg", "From an HTTP send to the agent's first frame, 100 a second, alone and beside waiting clients, and the same without HTTP",
+			func(w io.Writer) error { return distributions(w, "Wait for the first frame", r.traces.http) },
+		})
+	}
 	return plots
 }
 

@@ -19,6 +19,7 @@ type Report struct {
 	Failover   *Failover   `json:"failover,omitempty"`
 	Turns      *Turns      `json:"turns,omitempty"`
 	Metering   *Metering   `json:"metering,omitempty"`
+	HTTP       *HTTP       `json:"http,omitempty"`
 
 	traces traces
 }
@@ -151,11 +152,40 @@ type Metering struct {
 	PostgresAll []float64 `json:"postgres_rows_per_second_all"`
 }
 
+// HTTP is the gateway's role, with a model that answers at once: from before a
+// send to the first frame that the agent is the cause of, each in a session of
+// its own.
+type HTTP struct {
+	P50     float64 `json:"send_first_frame_p50_ms"`
+	P99     float64 `json:"send_first_frame_p99_ms"`
+	Samples int     `json:"samples"`
+	// Raw is the same request published without HTTP, and its first reply heard on
+	// the feed.
+	RawP50     float64 `json:"raw_first_reply_p50_ms"`
+	RawP99     float64 `json:"raw_first_reply_p99_ms"`
+	RawSamples int     `json:"raw_samples"`
+	P50Ratio   float64 `json:"p50_ratio"`
+	// Waiting is how many clients waited at one time, a connection and a stream
+	// each, and Bytes what each took of heap and stacks, the embedded broker's part
+	// included. Every one of them was answered in the end.
+	Waiting int     `json:"waiting_clients"`
+	Bytes   float64 `json:"bytes_per_waiting_client"`
+	// Beside is the first frame of others while they waited.
+	BesideP50     float64 `json:"beside_waiting_p50_ms"`
+	BesideP99     float64 `json:"beside_waiting_p99_ms"`
+	BesideSamples int     `json:"beside_waiting_samples"`
+	// ServedSeconds is from the first of their requests to the last of their answers.
+	ServedSeconds float64 `json:"waiting_served_seconds"`
+	// RequestsPerSecond is sends answered in JSON: the median of the rounds.
+	RequestsPerSecond float64   `json:"requests_per_second"`
+	RequestsAll       []float64 `json:"requests_per_second_all"`
+}
+
 // traces is what the plots draw.
 type traces struct {
-	latency, flood []waits
-	shares         []line
-	starts         []point
+	latency, flood, http []waits
+	shares               []line
+	starts               []point
 }
 
 // waits are what a thing of this name made requests wait.

@@ -37,6 +37,9 @@ func targets() []target {
 		{"usage rows a second into SQLite", "metering", "sqlite_rows_per_second", false, 50_000},
 		{"usage rows a second into Postgres", "metering", "postgres_rows_per_second", false, 30_000},
 		{"ledgers equal to the ground truth", "metering", "exact", false, 1},
+		{"HTTP send to first frame, p50, ms", "http", "send_first_frame_p50_ms", true, 3},
+		{"HTTP send to first frame, p99, ms", "http", "send_first_frame_p99_ms", true, 10},
+		{"HTTP clients that wait at one time", "http", "waiting_clients", false, 10_000},
 	}
 }
 

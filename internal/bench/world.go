@@ -24,6 +24,8 @@ const (
 	// producers is how many publishers wait for the broker's word at one time
 	// when a queue is filled.
 	producers = 128
+	// embeddedBacklog is no bound: what is measured is not how requests are refused.
+	embeddedBacklog = 1 << 40
 	// partStop bounds the stop of one part of a world.
 	partStop = 10 * time.Second
 	// listen is how long an outer broker is listened to for workers.
@@ -65,7 +67,7 @@ func (w *world) begin(ctx context.Context) error {
 		if err := w.start(ctx, server); err != nil {
 			return err
 		}
-		w.url, topology.Backlog = server.ClientURL(), 1<<40
+		w.url, topology.Backlog = server.ClientURL(), embeddedBacklog
 	}
 	producer, err := w.connect(ctx)
 	if err != nil {
