@@ -32,7 +32,8 @@ func channels() []channel {
 	)
 	var log []string
 	for _, event := range events.Catalogue() {
-		if name := event.EventType(); name != events.TypeUsageRecorded && name != events.TypeLetterDied {
+		if name := event.EventType(); name != events.TypeUsageRecorded && name != events.TypeLetterDied &&
+			name != events.TypeDeliveryQueued && name != events.TypeDeliveryAttempted {
 			log = append(log, string(name))
 		}
 	}
@@ -66,6 +67,16 @@ func channels() []channel {
 			name: "webhooks", address: events.WebhooksSubject(tenant, provider), stream: events.StreamWebhooks, action: "receive",
 			description: "Webhooks of providers, proven to be theirs, as they came. Gateways alone publish here.",
 			messages:    []string{"webhook"},
+		},
+		{
+			name: "triggers", address: events.TriggersSubject(tenant, "{trigger}", "{lane}"), stream: events.StreamTriggers, action: "send",
+			description: "What endpoints of tenants are still to be told, one subject for each object that events are about.",
+			messages:    []string{string(events.TypeDeliveryQueued)},
+		},
+		{
+			name: "deliveries", address: events.DeliveriesSubject(tenant, "{trigger}"), stream: events.StreamDeliveries, action: "send",
+			description: "What came of the last attempts to tell a trigger's endpoint.",
+			messages:    []string{string(events.TypeDeliveryAttempted)},
 		},
 		{
 			name: "dead", address: events.DeadSubject(tenant, "{stream}"), stream: events.StreamDead, action: "send",
@@ -216,6 +227,8 @@ func parametersOf(address string) yaml.MapSlice {
 		"stream":   "Where the message was when it was given up.",
 		"worker":   "Who speaks.",
 		"sequence": "The request's place in its stream.",
+		"trigger":  "What tells the tenant's endpoint.",
+		"lane":     "A hash of the object that the events are about.",
 		"outcome":  "served, or released when the request wants another run.",
 	}
 	var parameters yaml.MapSlice

@@ -10,6 +10,7 @@ func Catalogue() []Event {
 		&ApprovalRequested{}, &ApprovalDecided{}, &TurnCompleted{}, &SessionClosed{},
 		&UsageRecorded{}, &UsageCorrected{}, &LetterDied{}, &BudgetReached{},
 		&WebhookReceived{},
+		&DeliveryQueued{}, &DeliveryAttempted{},
 	}
 }
 
@@ -41,6 +42,10 @@ func newEvent(name Type) (Event, error) {
 		return &BudgetReached{}, nil
 	case TypeWebhookReceived:
 		return &WebhookReceived{}, nil
+	case TypeDeliveryQueued:
+		return &DeliveryQueued{}, nil
+	case TypeDeliveryAttempted:
+		return &DeliveryAttempted{}, nil
 	default:
 		return nil, fmt.Errorf("%w: %q", ErrUnknownType, name)
 	}

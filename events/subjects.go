@@ -24,7 +24,7 @@ const StreamAudit = "AUDIT"
 
 // Streams lists every stream that a request or its facts pass.
 func Streams() []string {
-	return []string{StreamRequests, StreamRuns, StreamSessions, StreamUsage, StreamWebhooks, StreamDead}
+	return []string{StreamRequests, StreamRuns, StreamSessions, StreamUsage, StreamWebhooks, StreamTriggers, StreamDeliveries, StreamDead}
 }
 
 // Key-value buckets.

@@ -37,7 +37,7 @@ func TestSubjectsArePinned(t *testing.T) {
 		events.ControlSubject("acme", "s1"):                                                  "feira.control.acme.s1",
 		events.DeltaSubject("acme", "s1"):                                                    "feira.delta.acme.s1",
 		events.SubjectAskQueue:                                                               "feira.ask.queue",
-		strings.Join(events.Streams(), " "):                                                  "REQUESTS RUNS SESSIONS USAGE WEBHOOKS DEAD",
+		strings.Join(events.Streams(), " "):                                                  "REQUESTS RUNS SESSIONS USAGE WEBHOOKS TRIGGERS DELIVERIES DEAD",
 		events.FeedSource + " " + events.FeedTarget:                                          "feira.sessions.*.* feira.feed.{{wildcard(1)}}.{{wildcard(2)}}",
 		events.BucketTenants + " " + events.BucketLeases:                                     "feira_tenants feira_leases",
 		events.DurableWorkers + " " + events.DurableMeter:                                    "workers meter",
@@ -72,7 +72,7 @@ func TestSubjectsStayWithTheirTenant(t *testing.T) {
 	t.Parallel()
 	patterns := []string{
 		events.SubjectAllRequests, events.SubjectAllRuns, events.SubjectAllSessions, events.SubjectAllUsage,
-		events.SubjectAllWebhooks, events.SubjectAllDead,
+		events.SubjectAllWebhooks, events.SubjectAllDead, events.SubjectAllTriggers, events.SubjectAllDeliveries,
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		id := rapid.StringMatching(`[A-Za-z0-9][A-Za-z0-9_-]{0,63}`)
@@ -83,6 +83,7 @@ func TestSubjectsStayWithTheirTenant(t *testing.T) {
 			events.RequestsSubject(tenant), events.RunsSubject(tenant, events.TurnKey(session)),
 			events.SessionSubject(tenant, session), events.UsageSubject(tenant, events.MeterToolCall),
 			events.WebhooksSubject(tenant, "asaas"), events.DeadSubject(tenant, events.StreamRuns),
+			events.TriggersSubject(tenant, "trg_a", events.LaneOf(string(session))), events.DeliveriesSubject(tenant, "trg_a"),
 		} {
 			for j, pattern := range patterns {
 				require.Equal(t, i == j, matches(pattern, subject), "%s in %s", subject, pattern)
@@ -97,6 +98,11 @@ func TestSubjectsStayWithTheirTenant(t *testing.T) {
 			require.Equal(t, tenant, readTenant)
 			require.Equal(t, session, readSession)
 		}
+		readTenant, readTrigger, readLane, err := events.SubjectTrigger(events.TriggersSubject(tenant, "trg_a", events.LaneOf(string(session))))
+		require.NoError(t, err)
+		require.Equal(t, tenant, readTenant)
+		require.Equal(t, events.TriggerID("trg_a"), readTrigger)
+		require.Equal(t, events.LaneOf(string(session)), readLane)
 		for _, key := range []events.RunKey{events.TurnKey(session), events.CallKey(sequence)} {
 			readTenant, readKey, err := events.SubjectRun(events.RunsSubject(tenant, key))
 			require.NoError(t, err)

@@ -75,6 +75,7 @@ func layers() map[string]Layer {
 		"internal/invoice":  LayerDomain,
 		"internal/budget":   LayerDomain,
 		"internal/proxy":    LayerDomain,
+		"internal/trigger":  LayerDomain,
 
 		"internal/lifecycle": LayerBase,
 		"internal/config":    LayerBase,

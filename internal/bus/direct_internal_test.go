@@ -27,14 +27,14 @@ func TestDeletionIsAnsweredAsExpected(t *testing.T) {
 	sequence, err := b.Requests().Publish(t.Context(), message)
 	require.NoError(t, err)
 
-	msg, err := b.exchange.ask(t.Context(), removal(sequence))
+	msg, err := b.exchange.ask(t.Context(), removal(events.StreamRequests, sequence))
 	require.NoError(t, err)
 	if string(msg.Data) != answerDeleted { // to the letter: JSON that is equal would take the long way
 		t.Fatalf("the broker answers %s, want %s", msg.Data, answerDeleted)
 	}
 	require.NoError(t, b.Requests().removed(t.Context(), sequence, msg))
 
-	msg, err = b.exchange.ask(t.Context(), removal(sequence))
+	msg, err = b.exchange.ask(t.Context(), removal(events.StreamRequests, sequence))
 	require.NoError(t, err)
 	require.NotEqual(t, answerDeleted, string(msg.Data), "it is gone already")
 	require.NoError(t, b.Requests().removed(t.Context(), sequence, msg), "which is no error")

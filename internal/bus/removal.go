@@ -18,7 +18,7 @@ const answerDeleted = `{"type":"io.nats.jetstream.api.v1.stream_msg_delete_respo
 
 // Remove takes a request out; one that is gone already is no error.
 func (r *Requests) Remove(ctx context.Context, sequence uint64) error {
-	answer, err := r.bus.exchange.ask(ctx, removal(sequence))
+	answer, err := r.bus.exchange.ask(ctx, removal(events.StreamRequests, sequence))
 	if err != nil {
 		return fmt.Errorf("removing request %d: %w", sequence, err)
 	}
@@ -29,7 +29,7 @@ func (r *Requests) Remove(ctx context.Context, sequence uint64) error {
 // it, once, from another goroutine, and must not block. When removeLater itself
 // returns an error, nothing was asked and done is not called.
 func (r *Requests) removeLater(ctx context.Context, sequence uint64, done func(error)) error {
-	err := r.bus.exchange.send(removal(sequence), func(answer *nats.Msg, err error) {
+	err := r.bus.exchange.send(removal(events.StreamRequests, sequence), func(answer *nats.Msg, err error) {
 		switch {
 		case err != nil:
 			done(fmt.Errorf("removing request %d: %w", sequence, err))
@@ -46,14 +46,21 @@ func (r *Requests) removeLater(ctx context.Context, sequence uint64, done func(e
 }
 
 // removal asks to delete without overwriting the message on disk, which is slow.
-func removal(sequence uint64) *nats.Msg {
+func removal(stream string, sequence uint64) *nats.Msg {
 	body := append(strconv.AppendUint([]byte(`{"seq":`), sequence, 10), `,"no_erase":true}`...)
-	return &nats.Msg{Subject: apiDelete + events.StreamRequests, Data: body}
+	return &nats.Msg{Subject: apiDelete + stream, Data: body}
 }
 
 // removed reads the broker's answer. A refusal may mean that the request was
 // gone already: the leader of the stream knows.
 func (r *Requests) removed(ctx context.Context, sequence uint64, msg *nats.Msg) error {
+	if err := r.bus.removed(ctx, events.StreamRequests, sequence, msg); err != nil {
+		return fmt.Errorf("removing request %d: %w", sequence, err)
+	}
+	return nil
+}
+
+func (b *Bus) removed(ctx context.Context, stream string, sequence uint64, msg *nats.Msg) error {
 	var answer struct {
 		Error   *jetstream.APIError `json:"error"`
 		Success bool                `json:"success"`
@@ -62,14 +69,14 @@ func (r *Requests) removed(ctx context.Context, sequence uint64, msg *nats.Msg) 
 	if err == nil && answer.Success {
 		return nil
 	}
-	_, found, err := r.bus.leader(ctx, events.StreamRequests, directQuery{Sequence: sequence})
+	_, found, err := b.leader(ctx, stream, directQuery{Sequence: sequence})
 	switch {
 	case err != nil:
-		return fmt.Errorf("removing request %d: %w", sequence, err)
+		return err
 	case found && answer.Error != nil:
-		return fmt.Errorf("removing request %d: %w", sequence, answer.Error)
+		return answer.Error
 	case found:
-		return fmt.Errorf("removing request %d: %w", sequence, ErrUncertain)
+		return ErrUncertain
 	}
 	return nil
 }

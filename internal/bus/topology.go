@@ -18,6 +18,7 @@ import (
 const (
 	windowRequests = 100 * time.Millisecond
 	windowUsage    = 2 * time.Minute
+	windowTriggers = 10 * time.Minute // a batch of facts that is read again comes within seconds
 	windowDead     = time.Hour
 )
 
@@ -132,6 +133,11 @@ func (t Topology) streams() []jetstream.StreamConfig {
 			Retention: jetstream.WorkQueuePolicy, Duplicates: windowUsage,
 			Discard: jetstream.DiscardNew, DiscardNewPerSubject: true, MaxMsgsPerSubject: events.WebhooksBacklog,
 		},
+		{Name: events.StreamTriggers, Subjects: []string{events.SubjectAllTriggers}, Duplicates: windowTriggers},
+		{
+			Name: events.StreamDeliveries, Subjects: []string{events.SubjectAllDeliveries}, MaxAge: events.DefaultDeliveriesAge,
+			MaxMsgsPerSubject: events.MaxDeliveriesKept, Duplicates: windowUsage,
+		},
 		{Name: events.StreamDead, Subjects: []string{events.SubjectAllDead}, MaxAge: t.DeadAge, Duplicates: min(windowDead, t.DeadAge)},
 	}
 	for i := range streams {
@@ -156,6 +162,7 @@ func (t Topology) consumers() []durable {
 			AckWait: t.RunLease, MaxDeliver: -1, MaxAckPending: -1, MaxWaiting: maxWaiting,
 		}},
 		{stream: events.StreamSessions, config: batchConsumer(events.DurableMeter)},
+		{stream: events.StreamSessions, config: batchConsumer(events.DurableTriggers)},
 		{stream: events.StreamUsage, config: batchConsumer(events.DurableLedger)},
 		{stream: events.StreamWebhooks, config: batchConsumer(events.DurableWebhooks)},
 		{stream: events.StreamSessions, config: batchConsumer(events.DurableObjects)},
@@ -176,6 +183,7 @@ func (t Topology) buckets() []jetstream.KeyValueConfig {
 		{Bucket: events.BucketVault},
 		{Bucket: events.BucketLeases, TTL: events.LeaseTTL},
 		{Bucket: events.BucketSpend},
+		{Bucket: events.BucketTriggers},
 		{Bucket: events.BucketRates, TTL: events.RatesAge, Storage: jetstream.MemoryStorage},
 		{Bucket: events.BucketReplies, TTL: events.RepliesAge, LimitMarkerTTL: events.ReplyMarkerAge},
 		{Bucket: events.BucketAddresses},

@@ -59,6 +59,15 @@ func OperatorWire(resolver *net.Resolver) *Wire {
 	), resolver)
 }
 
+// DevelopmentWire reaches public addresses, and on any port this machine's own:
+// for development, where an operator has said so.
+func DevelopmentWire(resolver *net.Resolver) *Wire {
+	return NewWire(ssrf.New(
+		ssrf.WithAnyPort(),
+		ssrf.WithAllowedV4Prefixes(netip.MustParsePrefix("127.0.0.0/8")), ssrf.WithAllowedV6Prefixes(netip.MustParsePrefix("::1/128")),
+	), resolver)
+}
+
 // NewWire guards the address that is dialled, after the name was resolved: what
 // the name meant a moment earlier, or will mean later, does not matter.
 func NewWire(guard *ssrf.Guardian, resolver *net.Resolver) *Wire {

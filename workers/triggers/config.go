@@ -1,0 +1,92 @@
+package triggers
+
+import (
+	"cmp"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/feira-dev/feira/internal/trigger"
+)
+
+// Defaults of [Config].
+const (
+	DefaultBacklog = 50_000
+	DefaultSweep   = time.Minute
+	DefaultRetry   = time.Second
+)
+
+// Config is what a [Courier] needs.
+type Config struct {
+	// ID names this process among those that may deliver. Required.
+	ID string
+	// Lease, Book, Pending, Journal, Cemetery, Registry and Safe are required.
+	Lease    Lease
+	Book     Book
+	Pending  Pending
+	Journal  Publisher
+	Cemetery Cemetery
+	Registry Registry
+	Safe     Safe
+	// Transport dials endpoints: public addresses alone, unless an operator said
+	// otherwise. It is handed one request at a time and follows no redirection.
+	// Required.
+	Transport http.RoundTripper
+	// Queue says how much is told at a time.
+	Queue trigger.QueueConfig
+	// Backlog is how many deliveries may wait for one trigger; what comes beyond
+	// is given up. Defaults to [DefaultBacklog].
+	Backlog int
+	// Timeout is how long an endpoint has. Defaults to [trigger.Timeout].
+	Timeout time.Duration
+	// Sweep is how often what has no prospect is looked for. Defaults to a minute.
+	Sweep time.Duration
+	// Retry is the pause after a failure of the broker. Defaults to a second.
+	Retry time.Duration
+	// Logger hears of what goes wrong. Defaults to nobody.
+	Logger *slog.Logger
+	// Now is the clock. Defaults to [time.Now].
+	Now func() time.Time
+}
+
+func (c Config) withDefaults() Config {
+	c.Backlog = cmp.Or(c.Backlog, DefaultBacklog)
+	c.Timeout = cmp.Or(c.Timeout, trigger.Timeout)
+	c.Sweep = cmp.Or(c.Sweep, DefaultSweep)
+	c.Retry = cmp.Or(c.Retry, DefaultRetry)
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return c
+}
+
+// Validate joins every fault, each naming its field.
+func (c Config) Validate() error {
+	var faults []error
+	for _, field := range []struct {
+		name    string
+		missing bool
+	}{
+		{"ID", c.ID == ""},
+		{"Lease", c.Lease == nil},
+		{"Book", c.Book == nil},
+		{"Pending", c.Pending == nil},
+		{"Journal", c.Journal == nil},
+		{"Cemetery", c.Cemetery == nil},
+		{"Registry", c.Registry == nil},
+		{"Safe", c.Safe == nil},
+		{"Transport", c.Transport == nil},
+	} {
+		if field.missing {
+			faults = append(faults, errors.New("triggers: "+field.name+" is missing"))
+		}
+	}
+	if c.Backlog < 0 || c.Timeout < 0 || c.Sweep < 0 || c.Retry < 0 {
+		faults = append(faults, errors.New("triggers: Backlog, Timeout, Sweep or Retry is negative"))
+	}
+	return errors.Join(append(faults, c.Queue.Validate())...)
+}
