@@ -52,6 +52,7 @@ type cli struct {
 	Audit      auditCommand      `cmd:"" name:"audit" help:"Hold session logs, USAGE, rows, sums, entries and invoices against each other."`
 	Invoice    invoiceCommand    `cmd:"" name:"invoice" help:"Preview, issue, show and list invoices; forgive a part of one."`
 	Credit     creditCommand     `cmd:"" name:"credit" help:"Give tenants prepaid credit, show their accounts."`
+	Export     exportCommand     `cmd:"" name:"export" help:"Tell other billing systems what was used; ask them what they have."`
 	Budget     budgetCommand     `cmd:"" help:"Show what tenants have spent of their budgets."`
 	Dead       deadCommand       `cmd:"" help:"Show what was given up."`
 	Bench      benchCommand      `cmd:"" help:"Measure Feira on this machine, or on a broker of its own."`

@@ -98,6 +98,7 @@ func layers() map[string]Layer {
 		"internal/mcp":      LayerSide,
 		"internal/llm":      LayerSide,
 		"internal/ledger":   LayerSide,
+		"internal/export":   LayerSide,
 		"internal/gateway":  LayerSide,
 		"internal/console":  LayerSide,
 		"internal/sandbox":  LayerSide,

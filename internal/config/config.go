@@ -39,6 +39,7 @@ type Config struct {
 	MCP       MCP       `embed:"" prefix:"mcp-" group:"Providers"`
 	Vault     Vault     `embed:"" prefix:"vault-" group:"Vault"`
 	Ledger    Ledger    `embed:"" prefix:"ledger-" group:"Ledger"`
+	Export    Export    `embed:"" prefix:"export-" group:"Ledger"`
 	Upkeep    Upkeep    `embed:"" prefix:"upkeep-" group:"Upkeep"`
 	Telemetry Telemetry `embed:"" group:"Telemetry"`
 }

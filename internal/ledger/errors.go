@@ -18,6 +18,9 @@ var (
 	ErrUnknownInvoice = errors.New("there is no such invoice")
 	// ErrGrantExists occurs when credit is granted under the id of other credit.
 	ErrGrantExists = errors.New("another grant has this id")
+	// ErrExportChanged occurs when an export goes on with settings under which
+	// what it has told already would mean something else.
+	ErrExportChanged = errors.New("the export began with other settings; give it another name")
 	// ErrBypass occurs when row-level security does not bind the database's
 	// role: it is a superuser, or has BYPASSRLS.
 	ErrBypass = errors.New("the role bypasses row-level security; use an ordinary one that owns the database")

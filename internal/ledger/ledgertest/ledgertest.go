@@ -56,6 +56,8 @@ func Run(t *testing.T, newDatabase Func) {
 		"TenantsOfAPeriod":             testTenantsOfPeriod,
 		"VerifyFindsPlantedFaults":     testVerify,
 		"ConcurrentWritersLoseNothing": testConcurrent,
+		"ItemsAddUp":                   testItems,
+		"ExportsGoOnWhereTheyWere":     testExports,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
