@@ -46,6 +46,10 @@ func buildGateway(ctx context.Context, k *kit) (lifecycle.Part, error) {
 	if err != nil {
 		return nil, err
 	}
+	kept, err := kv.Replies(ctx, natskv.RepliesConfig{})
+	if err != nil {
+		return nil, err
+	}
 	registry := natskv.NewRegistry(tenants)
 	crowd := newCrowd(directory{live: registry, truth: tenants}, registry)
 	operator := &Operator{kit: k}
@@ -69,6 +73,7 @@ func buildGateway(ctx context.Context, k *kit) (lifecycle.Part, error) {
 		Directory:   shelf{operator: operator, client: providers},
 		Safe:        safe{operator},
 		Books:       books,
+		Replies:     replies{kept},
 		Logger:      k.log,
 		Now:         k.now,
 		IdleTimeout: k.cfg.Gateway.SessionIdle,

@@ -21,7 +21,9 @@ type errand struct {
 	session view
 	kind    events.Kind
 	// key is the client's idempotency key; empty for none.
-	key     string
+	key string
+	// caller is whose key it is: one caller's do not meet another's.
+	caller  access.ID
 	request events.Request
 }
 
@@ -37,6 +39,7 @@ func (g *Gateway) ask(ctx context.Context, caller access.Caller, what errand) (P
 	if !ok || !caller.Reaches(in.tenant, customer.Environment) {
 		return Pending{}, sessionGone()
 	}
+	what.caller = caller.Key().ID
 	pending := Pending{Tenant: in.tenant, Session: in.id, Request: what.id()}
 	if what.key != "" {
 		if err := g.clash(ctx, pending, what.request); err != nil {
@@ -60,7 +63,7 @@ func (e errand) id() events.RequestID {
 	if e.key == "" {
 		return events.RequestID("req_" + strings.ToLower(rand.Text()))
 	}
-	sum := sha256.Sum256([]byte(strings.Join([]string{"feira/idempotency/request", string(e.session.tenant), string(e.session.id), string(e.kind), e.key}, "\n")))
+	sum := sha256.Sum256([]byte(strings.Join([]string{"feira/idempotency/request", string(e.session.tenant), string(e.session.id), string(e.caller), string(e.kind), e.key}, "\n")))
 	return events.RequestID("idk_" + strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:20])))
 }
 
@@ -79,7 +82,7 @@ func sameRequest(item waits.Item, asked events.Request) error {
 		same = started.Call.Tool == asked.Tool && equalJSON(started.Call.Arguments, asked.Arguments)
 	}
 	if !same {
-		return problem(http.StatusConflict, CodeConflict, "the Idempotency-Key was used with another body").at("Idempotency-Key")
+		return keyConflict()
 	}
 	return nil
 }

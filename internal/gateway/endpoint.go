@@ -28,6 +28,9 @@ type endpoint struct {
 	also []int
 	// media are the types of an answer beside JSON.
 	media []string
+	// logged says that the session's log remembers what was asked under an
+	// idempotency key, and that the endpoint looks there itself.
+	logged bool
 	// answer is the JSON of an endpoint that writes its own; nil otherwise.
 	answer any
 }
@@ -47,6 +50,10 @@ func serve[In, Out any](g *Gateway, e endpoint, do handler[In, Out]) {
 		operation.Security = []map[string][]string{{securityKey: {string(e.scope)}}}
 		operation.Middlewares = huma.Middlewares{g.wall(e.scope)}
 	}
+	if e.takesKey() {
+		operation.Errors = append(operation.Errors, http.StatusConflict)
+		operation.Middlewares = append(operation.Middlewares, g.keyed(e))
+	}
 	huma.Register(g.api, operation, func(ctx context.Context, in *In) (*Out, error) {
 		out, err := do(ctx, callerOf(ctx), in)
 		if err != nil {
@@ -55,6 +62,12 @@ func serve[In, Out any](g *Gateway, e endpoint, do handler[In, Out]) {
 		return out, nil
 	})
 	g.settle(e)
+}
+
+// takesKey reports whether the endpoint acts, and its answer under an idempotency
+// key has to be kept. A stream cannot be.
+func (e endpoint) takesKey() bool {
+	return e.method == http.MethodPost && e.scope != "" && !e.logged && len(e.media) == 0
 }
 
 type callerKey struct{}

@@ -38,6 +38,7 @@ type Config struct {
 	Directory Directory
 	Safe      Safe
 	Books     Books
+	Replies   Replies
 	// Ready is nil when what is behind the gateway can be reached, and it knows
 	// the tenants and the keys.
 	Ready func(context.Context) error
@@ -83,7 +84,7 @@ func (c Config) Validate() error {
 	var faults []error
 	for name, missing := range map[string]bool{
 		"Keys": c.Keys == nil, "Keyring": c.Keyring == nil, "Tenants": c.Tenants == nil, "Registrar": c.Registrar == nil, "Log": c.Log == nil, "Requests": c.Requests == nil,
-		"Waits": c.Waits == nil, "Catalogue": c.Catalogue == nil, "Directory": c.Directory == nil, "Safe": c.Safe == nil, "Books": c.Books == nil,
+		"Waits": c.Waits == nil, "Catalogue": c.Catalogue == nil, "Directory": c.Directory == nil, "Safe": c.Safe == nil, "Books": c.Books == nil, "Replies": c.Replies == nil,
 		"Roll": c.Roll == nil, "Ready": c.Ready == nil,
 	} {
 		if missing {

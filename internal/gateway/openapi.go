@@ -155,6 +155,13 @@ func (g *Gateway) settle(e endpoint) {
 	if !slices.Contains(e.faults, http.StatusUnprocessableEntity) {
 		delete(operation.Responses, strconv.Itoa(http.StatusUnprocessableEntity))
 	}
+	if e.takesKey() {
+		most := maxKey
+		operation.Parameters = append(operation.Parameters, &huma.Param{
+			Name: headerKey, In: "header", Schema: &huma.Schema{Type: huma.TypeString, MaxLength: &most},
+			Description: "The same key and body are done once, with one answer; a secret in it is shown the first time alone.",
+		})
+	}
 	like := *operation.Responses[strconv.Itoa(http.StatusBadRequest)]
 	if operation.RequestBody != nil {
 		for _, status := range []int{http.StatusRequestTimeout, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType} {

@@ -32,6 +32,8 @@ const (
 	CodeNotFound        = "not_found"
 	CodeMethod          = "method_not_allowed"
 	CodeConflict        = "conflict"
+	CodeKeyConflict     = "idempotency_conflict"
+	CodeKeyBusy         = "idempotency_in_progress"
 	CodeTooLarge        = "payload_too_large"
 	CodeMediaType       = "unsupported_media_type"
 	CodeRateLimited     = "rate_limited"

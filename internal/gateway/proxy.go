@@ -50,7 +50,7 @@ type proxyOut struct {
 
 func (g *Gateway) proxyRoutes() {
 	serve(g, endpoint{
-		method: http.MethodPost, path: "/v1/sessions/{id}/proxy_execute", id: "proxy-execute", group: "sessions", scope: access.ScopeToolsExecute,
+		method: http.MethodPost, path: "/v1/sessions/{id}/proxy_execute", id: "proxy-execute", group: "sessions", scope: access.ScopeToolsExecute, logged: true,
 		summary: "Ask a server of the session's for something that no tool of it does",
 		faults: []int{
 			http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout,

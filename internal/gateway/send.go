@@ -42,7 +42,7 @@ func (g *Gateway) sendRoutes() {
 		http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout,
 	}
 	serve(g, endpoint{
-		method: http.MethodPost, path: "/v1/sessions/{id}/send", id: "send", group: "sessions", scope: access.ScopeToolsExecute, faults: faults,
+		method: http.MethodPost, path: "/v1/sessions/{id}/send", id: "send", group: "sessions", scope: access.ScopeToolsExecute, logged: true, faults: faults,
 		summary: "Tell the session's agent something, and have its answer, or a stream of what it does (Accept: text/event-stream)",
 		media:   []string{"text/event-stream"}, answer: SendResult{},
 	}, g.send)

@@ -71,7 +71,7 @@ func (g *Gateway) sessionRoutes() {
 	const group = "sessions"
 	serve(g, endpoint{
 		method: http.MethodPost, path: "/v1/sessions", id: "create-session", summary: "Open a session", group: group,
-		scope: access.ScopeSessionsWrite, status: http.StatusCreated, faults: []int{http.StatusNotFound, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusNotImplemented},
+		scope: access.ScopeSessionsWrite, status: http.StatusCreated, logged: true, faults: []int{http.StatusNotFound, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusNotImplemented},
 	}, g.createSession)
 	serve(g, endpoint{
 		method: http.MethodGet, path: "/v1/sessions/{id}", id: "get-session", summary: "Show a session", group: group,
@@ -135,7 +135,7 @@ func (g *Gateway) openSession(ctx context.Context, caller access.Caller, id even
 	}
 	if !slices.Equal(stored.opened.Servers, opened.Servers) || !maps.Equal(stored.opened.Metadata, opened.Metadata) || stored.opened.User != opened.User ||
 		!bytes.Equal(stored.opened.Mocks, opened.Mocks) {
-		return nil, problem(http.StatusConflict, CodeConflict, "the Idempotency-Key was used with another body").at("Idempotency-Key")
+		return nil, keyConflict()
 	}
 	return &sessionAnswer{Status: http.StatusCreated, Body: g.show(ctx, caller, stored)}, nil
 }

@@ -15,6 +15,12 @@ func worded(err error) error {
 	switch {
 	case errors.Is(err, ErrUnknownKey):
 		return unauthorized("Missing or invalid Bearer token")
+	case errors.Is(err, ErrKeyConflict):
+		return keyConflict()
+	case errors.Is(err, ErrKeyBusy):
+		made := problem(http.StatusConflict, CodeKeyBusy, "what the Idempotency-Key names is being done").at(headerKey)
+		made.headers = http.Header{"Retry-After": {"1"}}
+		return made
 	case errors.Is(err, ErrBacklogFull):
 		made := problem(http.StatusTooManyRequests, CodeBacklogFull, "%s", err.Error())
 		made.headers = http.Header{"Retry-After": {"1"}}
@@ -28,6 +34,11 @@ func worded(err error) error {
 	default:
 		return err
 	}
+}
+
+// keyConflict is the answer to an idempotency key that has named something else.
+func keyConflict() *APIError {
+	return problem(http.StatusConflict, CodeKeyConflict, "the Idempotency-Key was used with another body").at(headerKey)
 }
 
 // sessionGone is the answer for a session that is not there, is closed, or is

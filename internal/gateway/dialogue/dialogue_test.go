@@ -103,9 +103,10 @@ func play(t *testing.T, b *Bed, path string, known map[string]string) []Turn {
 // openAPI is the part of the document that tests are generated from.
 type openAPI struct {
 	Paths map[string]map[string]struct {
-		ID        string                     `json:"operationId"`
-		Responses map[string]json.RawMessage `json:"responses"`
-		Security  []map[string][]string      `json:"security"`
+		ID         string                     `json:"operationId"`
+		Responses  map[string]json.RawMessage `json:"responses"`
+		Security   []map[string][]string      `json:"security"`
+		Parameters json.RawMessage            `json:"parameters"`
 	} `json:"paths"`
 }
 
@@ -146,6 +147,8 @@ func shownElsewhere() map[int]string {
 	return map[int]string{
 		400: "TestEveryEndpointRefusesAlike", 413: "TestEveryEndpointRefusesAlike", 415: "TestEveryEndpointRefusesAlike",
 		408: "TestSlowClientsAreCut", 401: "TestWalls", 403: "TestWalls", 429: "TestRateOfEveryEndpoint", 500: "TestPanicEndsWithItsRequest",
+		// What acts takes an Idempotency-Key.
+		409: "TestKeyIsMadeOnceUnderAnIdempotencyKey",
 		// The broker is away: no script can take it away.
 		503: "TestBrokerAway",
 	}
