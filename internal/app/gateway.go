@@ -50,6 +50,10 @@ func buildGateway(ctx context.Context, k *kit) (lifecycle.Part, error) {
 	if err != nil {
 		return nil, err
 	}
+	shared, err := kv.Rates(ctx)
+	if err != nil {
+		return nil, err
+	}
 	registry := natskv.NewRegistry(tenants)
 	crowd := newCrowd(directory{live: registry, truth: tenants}, registry)
 	operator := &Operator{kit: k}
@@ -74,6 +78,8 @@ func buildGateway(ctx context.Context, k *kit) (lifecycle.Part, error) {
 		Safe:        safe{operator},
 		Books:       books,
 		Replies:     replies{kept},
+		Rates:       rates{shared},
+		APIRate:     k.cfg.Gateway.APIRate,
 		Logger:      k.log,
 		Now:         k.now,
 		IdleTimeout: k.cfg.Gateway.SessionIdle,

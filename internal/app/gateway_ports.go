@@ -92,6 +92,9 @@ func (c counter) Publish(ctx context.Context, message events.Message, limit int)
 }
 
 func full(err error) error {
+	if full, ok := errors.AsType[*bus.BacklogError](err); ok {
+		return &gateway.FullError{Depth: full.Depth, Limit: full.Limit, Cause: err}
+	}
 	if errors.Is(err, bus.ErrBacklogFull) {
 		return fmt.Errorf("%w: %w", gateway.ErrBacklogFull, err)
 	}

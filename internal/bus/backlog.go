@@ -33,6 +33,21 @@ func (r *Requests) List(ctx context.Context, tenant events.TenantID) ([]events.R
 	return heads, nil
 }
 
+// BacklogError is [ErrBacklogFull] with its figures.
+type BacklogError struct {
+	Tenant events.TenantID
+	// Depth is how many requests are queued, and Limit how many may be.
+	Depth, Limit int
+}
+
+// Error implements error.
+func (e *BacklogError) Error() string {
+	return fmt.Sprintf("%s: tenant %s has %d requests queued, its limit is %d", ErrBacklogFull, e.Tenant, e.Depth, e.Limit)
+}
+
+// Unwrap implements the interface that [errors.Is] looks for.
+func (e *BacklogError) Unwrap() error { return ErrBacklogFull }
+
 // Room fails with [ErrBacklogFull] when the tenant has as many requests queued
 // as the limit says, and may fail so when it has just had; a limit of 0 leaves
 // it to Publish. It spares a producer a request that the scheduler, which counts
@@ -46,7 +61,7 @@ func (r *Requests) Room(ctx context.Context, tenant events.TenantID, limit int) 
 		return fmt.Errorf("counting requests of %s: %w", tenant, err)
 	}
 	if queued >= limit {
-		return fmt.Errorf("%w: tenant %s has %d requests queued, its limit is %d", ErrBacklogFull, tenant, queued, limit)
+		return &BacklogError{Tenant: tenant, Depth: queued, Limit: limit}
 	}
 	return nil
 }

@@ -39,7 +39,8 @@ func (r *Requests) full(ctx context.Context, subject string) error {
 	if err != nil {
 		return fmt.Errorf("%w: tenant %s", ErrBacklogFull, tenant)
 	}
-	return fmt.Errorf("%w: tenant %s has %d requests waiting", ErrBacklogFull, tenant, stream.CachedInfo().Config.MaxMsgsPerSubject)
+	most := int(stream.CachedInfo().Config.MaxMsgsPerSubject)
+	return &BacklogError{Tenant: tenant, Depth: most, Limit: most}
 }
 
 // Read returns the request at the sequence; false when it is certainly gone,

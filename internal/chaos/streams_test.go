@@ -37,7 +37,7 @@ func (m *market) street(t *testing.T) (gateways [2]*testenv.Child, at [2]string)
 		crew = append(crew, m.launch(t, "worker", "--worker-slots", "40"))
 	}
 	for n := range gateways {
-		gateways[n] = m.launch(t, "gateway", "--gateway-address", "127.0.0.1:0")
+		gateways[n] = m.launch(t, "gateway", "--gateway-address", "127.0.0.1:0", "--gateway-api-rate", "1000000")
 	}
 	for n, gateway := range gateways {
 		at[n] = "http://" + gateway.WaitForOutput(t, serving)[1]

@@ -178,6 +178,7 @@ func TestValidateNamesEveryFault(t *testing.T) {
 		"gateway.wait: is 1h0m0.000000001s":                      func(c *config.Config) { c.Gateway.Wait = time.Hour + 1 },
 		"gateway.max_body: is 1023, want 1024 to 1048576":        func(c *config.Config) { c.Gateway.MaxBody = 1023 },
 		"gateway.client_time: is 99ms":                           func(c *config.Config) { c.Gateway.ClientTime = 99 * time.Millisecond },
+		"gateway.api_rate: is -1, want 1 to 1000000":             func(c *config.Config) { c.Gateway.APIRate = -1 },
 		"gateway.soft_stop: is 0s":                               func(c *config.Config) { c.Gateway.SoftStop = 0 },
 		"scheduler.reconcile: is 0s":                             func(c *config.Config) { c.Scheduler.Reconcile = 0 },
 		`worker.id: has other characters than letters`:           func(c *config.Config) { c.Worker.ID = "a.b" },

@@ -13,6 +13,9 @@ type Gateway struct {
 	Wait time.Duration `name:"wait" help:"How long an answer is waited for." env:"FEIRA_GATEWAY_WAIT" default:"5m"`
 	// MaxBody is the largest body that is taken, in bytes. Defaults to 256 KiB.
 	MaxBody int64 `name:"max-body" help:"Largest body that is taken, in bytes." env:"FEIRA_GATEWAY_MAX_BODY" default:"262144"`
+	// APIRate is how many requests a minute a tenant may make over all gateways,
+	// unless its own api_rate says otherwise. Defaults to 300.
+	APIRate int `name:"api-rate" help:"How many API requests a minute a tenant may make that has no api_rate of its own." env:"FEIRA_GATEWAY_API_RATE" default:"300"`
 	// ClientTime is how long a client may take to send its headers, its body, and
 	// to take in a piece of an answer. Defaults to 10 s.
 	ClientTime time.Duration `name:"client-time" help:"How long a client may take to send its headers or its body, or to take in a piece of an answer." env:"FEIRA_GATEWAY_CLIENT_TIME" default:"10s"`
@@ -26,6 +29,7 @@ func (g Gateway) WithDefaults() Gateway {
 	fill(&g.SessionIdle, 30*time.Minute)
 	fill(&g.Wait, 5*time.Minute)
 	fill(&g.MaxBody, 256<<10)
+	fill(&g.APIRate, 300)
 	fill(&g.ClientTime, 10*time.Second)
 	fill(&g.SoftStop, 10*time.Second)
 	return g
@@ -37,6 +41,7 @@ func (g Gateway) faults() faults {
 	faults.add("session_idle", checkDuration(g.SessionIdle, time.Second, 30*24*time.Hour))
 	faults.add("wait", checkDuration(g.Wait, time.Second, time.Hour))
 	faults.add("max_body", checkRange(g.MaxBody, 1<<10, 1<<20))
+	faults.add("api_rate", checkRange(int64(g.APIRate), 1, 1_000_000))
 	faults.add("client_time", checkDuration(g.ClientTime, 100*time.Millisecond, time.Hour))
 	faults.add("soft_stop", checkDuration(g.SoftStop, time.Second, time.Hour))
 	return faults

@@ -216,7 +216,7 @@ func (g *Gateway) connection(ctx context.Context, caller access.Caller, id strin
 			return tenant.Tenant{}, ConnectionRow{}, err
 		}
 		if at := slices.IndexFunc(rows, func(row ConnectionRow) bool { return row.ID == id }); at >= 0 {
-			return customer, rows[at], nil
+			return customer, rows[at], g.charge(ctx, customer)
 		}
 	}
 	return tenant.Tenant{}, ConnectionRow{}, missing

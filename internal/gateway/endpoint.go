@@ -46,7 +46,10 @@ func serve[In, Out any](g *Gateway, e endpoint, do handler[In, Out]) {
 		MaxBodyBytes: -1, BodyReadTimeout: -1, // see [Gateway.take]
 	}
 	if e.scope != "" {
-		operation.Errors = append(operation.Errors, http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests)
+		operation.Errors = append(operation.Errors, http.StatusUnauthorized, http.StatusForbidden)
+		if e.scope != access.ScopeTenantsWrite { // which is a platform's alone
+			operation.Errors = append(operation.Errors, http.StatusTooManyRequests)
+		}
 		operation.Security = []map[string][]string{{securityKey: {string(e.scope)}}}
 		operation.Middlewares = huma.Middlewares{g.wall(e.scope)}
 	}
@@ -84,6 +87,9 @@ func (g *Gateway) wall(scope access.Scope) func(huma.Context, func(huma.Context)
 		caller, err := g.authenticate(ctx.Context(), ctx.Header("Authorization"))
 		if err == nil && !caller.May(scope) {
 			err = problem(http.StatusForbidden, CodeForbidden, "the key lacks the scope %s", scope)
+		}
+		if err == nil {
+			err = g.chargeOwn(ctx.Context(), caller)
 		}
 		if err != nil {
 			g.writeProblem(ctx, err)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"time"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/feira-dev/feira/internal/agent"
 	"github.com/feira-dev/feira/internal/gateway/waits"
+	"github.com/feira-dev/feira/internal/tenant"
 )
 
 // Defaults of [Config].
@@ -39,6 +41,7 @@ type Config struct {
 	Safe      Safe
 	Books     Books
 	Replies   Replies
+	Rates     Rates
 	// Ready is nil when what is behind the gateway can be reached, and it knows
 	// the tenants and the keys.
 	Ready func(context.Context) error
@@ -51,6 +54,9 @@ type Config struct {
 	Version string
 	// Now is the clock. Defaults to [time.Now].
 	Now func() time.Time
+	// APIRate is how many requests a minute a tenant may make that has no rate of
+	// its own. Defaults to 300.
+	APIRate int
 	// MaxBody is the largest body that is taken, in bytes. Defaults to 256 KiB.
 	MaxBody int64
 	// IdleTimeout closes a session that nothing happens in. Defaults to 30 min.
@@ -65,6 +71,7 @@ type Config struct {
 }
 
 func (c Config) withDefaults() Config {
+	c.APIRate = cmp.Or(c.APIRate, tenant.DefaultAPIRate)
 	c.MaxBody = cmp.Or(c.MaxBody, DefaultMaxBody)
 	c.IdleTimeout = cmp.Or(c.IdleTimeout, DefaultIdleTimeout)
 	c.Wait = cmp.Or(c.Wait, DefaultWait)
@@ -84,12 +91,15 @@ func (c Config) Validate() error {
 	var faults []error
 	for name, missing := range map[string]bool{
 		"Keys": c.Keys == nil, "Keyring": c.Keyring == nil, "Tenants": c.Tenants == nil, "Registrar": c.Registrar == nil, "Log": c.Log == nil, "Requests": c.Requests == nil,
-		"Waits": c.Waits == nil, "Catalogue": c.Catalogue == nil, "Directory": c.Directory == nil, "Safe": c.Safe == nil, "Books": c.Books == nil, "Replies": c.Replies == nil,
+		"Waits": c.Waits == nil, "Catalogue": c.Catalogue == nil, "Directory": c.Directory == nil, "Safe": c.Safe == nil, "Books": c.Books == nil, "Replies": c.Replies == nil, "Rates": c.Rates == nil,
 		"Roll": c.Roll == nil, "Ready": c.Ready == nil,
 	} {
 		if missing {
 			faults = append(faults, errors.New("gateway: "+name+" is missing"))
 		}
+	}
+	if c.APIRate < 0 || c.APIRate > tenant.MaxRate {
+		faults = append(faults, fmt.Errorf("gateway: APIRate is %d, want 1 to %d", c.APIRate, tenant.MaxRate))
 	}
 	if c.MaxBody < 0 || c.IdleTimeout < 0 || c.Wait < 0 || c.Heartbeat < 0 || c.ClientTime < 0 {
 		faults = append(faults, errors.New("gateway: MaxBody, IdleTimeout, Wait, Heartbeat or ClientTime is negative"))

@@ -41,6 +41,10 @@ type exchange struct {
 	body []byte
 	// whole says that nothing of the body is still to come.
 	whole bool
+	// header is that of the answer.
+	header http.Header
+	// charged says that the exchange has been counted. Only its own goroutine looks.
+	charged bool
 	// tenant is whom a platform's key speaks for, where the client says so.
 	tenant events.TenantID
 	// project is the compartment that the client asks for.
@@ -55,7 +59,7 @@ func exchangeOf(ctx context.Context) *exchange {
 	if held, ok := ctx.Value(exchangeKey{}).(*exchange); ok {
 		return held
 	}
-	return &exchange{}
+	return &exchange{header: http.Header{}}
 }
 
 func requestID(ctx context.Context) string { return exchangeOf(ctx).id }
@@ -65,7 +69,7 @@ func requestID(ctx context.Context) string { return exchangeOf(ctx).id }
 // or too slow.
 func (g *Gateway) plumb(routes *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		held := &exchange{id: nameExchange(r), whole: r.Body == nil || r.Body == http.NoBody}
+		held := &exchange{id: nameExchange(r), header: w.Header(), whole: r.Body == nil || r.Body == http.NoBody}
 		r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, held))
 		if !held.whole {
 			g.hurry(w)

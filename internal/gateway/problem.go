@@ -19,6 +19,7 @@ type APIError struct {
 	Message   string `json:"message" doc:"What went wrong, for people."`
 	Field     string `json:"field,omitempty" doc:"JSON Pointer to the part of the body, or the name of the parameter, that is at fault."`
 	RequestID string `json:"request_id" doc:"Names this exchange in the gateway's log."`
+	*Throttle
 
 	status  int
 	headers http.Header

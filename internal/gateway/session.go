@@ -182,7 +182,7 @@ func (g *Gateway) customer(ctx context.Context, caller access.Caller, user strin
 	if !ok || !caller.Reaches(id, customer.Environment) {
 		return tenant.Tenant{}, missing
 	}
-	return customer, nil
+	return customer, g.charge(ctx, customer)
 }
 
 var serverPattern = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,63}$`)

@@ -118,7 +118,7 @@ func (g *Gateway) session(ctx context.Context, caller access.Caller, text string
 			return view{}, worded(err)
 		}
 		if found.exists() && caller.Reaches(tenant, found.opened.Environment) {
-			return found, nil
+			return found, g.chargeFor(ctx, tenant)
 		}
 	}
 	return view{}, sessionGone()

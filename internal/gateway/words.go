@@ -24,6 +24,9 @@ func worded(err error) error {
 	case errors.Is(err, ErrBacklogFull):
 		made := problem(http.StatusTooManyRequests, CodeBacklogFull, "%s", err.Error())
 		made.headers = http.Header{"Retry-After": {"1"}}
+		if full, ok := errors.AsType[*FullError](err); ok {
+			made.Throttle = &Throttle{Limit: full.Limit, Depth: &full.Depth, RetryAfter: 1}
+		}
 		return made
 	case errors.Is(err, ErrUnavailable):
 		made := problem(http.StatusServiceUnavailable, CodeUnavailable, "the broker cannot be reached; nothing was done")

@@ -60,7 +60,8 @@ type Tenant struct {
 	// Backlog is how many requests may be queued, those that run not counted;
 	// further ones are refused. 0 leaves it to the broker's own limit.
 	Backlog int `json:"backlog,omitempty" yaml:"backlog,omitempty"`
-	// APIRate is how many API requests may be made in a minute. 0 means 300.
+	// APIRate is how many API requests may be made in a minute. 0 leaves it to the
+	// operator (FEIRA_GATEWAY_API_RATE), who means 300.
 	APIRate int `json:"api_rate,omitempty" yaml:"api_rate,omitempty"`
 	// Paused tenants start nothing; their requests wait.
 	Paused bool `json:"paused,omitempty" yaml:"paused,omitempty"`

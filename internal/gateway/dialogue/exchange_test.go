@@ -77,7 +77,7 @@ func readAnswer(in *bufio.Reader) (*Answer, error) {
 // maxShown is how much of an answer a script shows, and cutShown how much of a
 // longer one.
 const (
-	maxShown = 6 << 10
+	maxShown = 7 << 10
 	cutShown = 1 << 10
 )
 
