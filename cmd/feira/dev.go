@@ -8,12 +8,14 @@ import (
 
 // devCommand is "feira dev".
 type devCommand struct {
-	Port     int  `help:"Port of the embedded broker on loopback; 0 takes a free one." default:"4222" env:"FEIRA_DEV_PORT"`
-	StandIns bool `help:"Run stand-ins of the six providers, and the offline model where OPENAI_API_KEY is not set." default:"true" negatable:"" env:"FEIRA_DEV_STAND_INS"`
-	Seed     bool `help:"Register the two tenants of the cookbook where they are missing." default:"true" negatable:"" env:"FEIRA_DEV_SEED"`
+	Port      int  `help:"Port of the embedded broker on loopback; 0 takes a free one." default:"4222" env:"FEIRA_DEV_PORT"`
+	StandIns  bool `help:"Run stand-ins of the six providers, and the offline model where OPENAI_API_KEY is not set." default:"true" negatable:"" env:"FEIRA_DEV_STAND_INS"`
+	Newcomers bool `help:"Register a tenant when a session is opened for one that is not registered." default:"true" negatable:"" env:"FEIRA_DEV_NEWCOMERS"`
+	Seed      bool `help:"Register the two tenants of the cookbook where they are missing." default:"true" negatable:"" env:"FEIRA_DEV_SEED"`
 }
 
 func (c *devCommand) Run(i *invocation) error {
+	i.cfg.Gateway.Newcomers = i.cfg.Gateway.Newcomers || c.Newcomers
 	return app.RunDev(i.ctx, i.cfg, i.tel, app.DevParams{
 		Port: c.Port, StandIns: c.StandIns, Seed: c.Seed,
 		Ready: func(dev app.Dev) {

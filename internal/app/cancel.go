@@ -86,11 +86,7 @@ func (o *Operator) Cancel(ctx context.Context, params CancelParams) ([]Cancelled
 	if len(heads) == 0 && params.Request != "" {
 		return nil, fmt.Errorf("cancelling request %s of %s: %w", params.Request, params.Tenant, ErrNoRequest)
 	}
-	ender, err := o.kit.ender(ctx)
-	if err != nil {
-		return nil, err
-	}
-	canceller, err := turns.NewCanceller(turns.CancellerConfig{Ender: ender, Commands: broker.Hints()})
+	canceller, err := o.kit.canceller(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -75,7 +75,9 @@ func (w *world) runDev(ctx context.Context, tel *telemetry.Telemetry, params Dev
 	if err != nil {
 		return err
 	}
-	err = RunRoles(ctx, w.cfg, tel, AllRoles(), func(at Addresses) {
+	k := newKit(w.cfg, tel)
+	k.welcome = w.welcome(k)
+	err = k.run(ctx, AllRoles(), func(at Addresses) {
 		if params.Ready != nil {
 			params.Ready(Dev{
 				NATS: w.cfg.NATS.URL, HTTP: "http://" + at.HTTP, Key: key, Model: w.modelName(), DataDir: w.cfg.DataDir, Tenants: tenants,

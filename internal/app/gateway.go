@@ -62,6 +62,10 @@ func buildGateway(ctx context.Context, k *kit) (lifecycle.Part, error) {
 		return nil, err
 	}
 	k.closers = append(k.closers, hub.Close)
+	orders, err := k.canceller(ctx)
+	if err != nil {
+		return nil, err
+	}
 	handler, err := gateway.New(gateway.Config{ //nolint:contextcheck // each exchange has its own
 		Keys:        doorman{ring: ring, now: k.now},
 		Keyring:     keys,
@@ -71,6 +75,8 @@ func buildGateway(ctx context.Context, k *kit) (lifecycle.Part, error) {
 		Roll:        roll{broker.Log()},
 		Requests:    counter{broker.Requests()},
 		Waits:       hub,
+		Canceller:   canceller{requests: broker.Requests(), orders: orders},
+		Newcomers:   k.newcomers(operator),
 		Catalogue:   offer,
 		Ready:       probe(tenants, registry, crowd, ring),
 		Metrics:     k.telemetry.MetricsHandler(),

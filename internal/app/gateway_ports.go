@@ -75,32 +75,6 @@ func (l sessionLog) Read(ctx context.Context, id tenant.ID, of session.ID, after
 	return records, away(err)
 }
 
-// counter takes in requests.
-type counter struct{ requests *bus.Requests }
-
-// Publish implements [gateway.Requests].
-func (c counter) Publish(ctx context.Context, message events.Message, limit int) (uint64, error) {
-	id, err := events.SubjectTenant(message.Subject)
-	if err != nil {
-		return 0, err
-	}
-	if err := c.requests.Room(ctx, id, limit); err != nil {
-		return 0, full(err)
-	}
-	sequence, err := c.requests.Publish(ctx, message)
-	return sequence, full(err)
-}
-
-func full(err error) error {
-	if full, ok := errors.AsType[*bus.BacklogError](err); ok {
-		return &gateway.FullError{Depth: full.Depth, Limit: full.Limit, Cause: err}
-	}
-	if errors.Is(err, bus.ErrBacklogFull) {
-		return fmt.Errorf("%w: %w", gateway.ErrBacklogFull, err)
-	}
-	return away(err, events.ErrTooLarge)
-}
-
 // registrar changes tenants as the command line does.
 type registrar struct{ operator *Operator }
 

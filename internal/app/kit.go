@@ -16,6 +16,7 @@ import (
 	"github.com/feira-dev/feira/internal/natskv"
 	"github.com/feira-dev/feira/internal/provider"
 	"github.com/feira-dev/feira/internal/telemetry"
+	"github.com/feira-dev/feira/internal/tenant"
 	"github.com/feira-dev/feira/internal/vault"
 	"github.com/feira-dev/feira/workers/turns"
 )
@@ -36,6 +37,9 @@ type kit struct {
 	offers *commerce.Market
 	ledger *ledger.Ledger
 
+	// welcome opens what a tenant needs that the gateway has registered by itself.
+	welcome func(ctx context.Context, customer tenant.Tenant) error
+
 	// addresses are written while the roles start.
 	addresses Addresses
 
@@ -43,7 +47,7 @@ type kit struct {
 }
 
 func newKit(cfg config.Config, tel *telemetry.Telemetry) *kit {
-	return &kit{cfg: cfg, telemetry: tel, log: tel.Logger(), now: time.Now}
+	return &kit{cfg: cfg, telemetry: tel, log: tel.Logger(), now: time.Now, welcome: func(context.Context, tenant.Tenant) error { return nil }}
 }
 
 // close shuts what was opened, the last first.
@@ -164,6 +168,19 @@ func (k *kit) ender(ctx context.Context) (*turns.Ender, error) {
 	return turns.NewEnder(turns.EnderConfig{
 		Requests: broker.Requests(), Log: broker.Log(), Cemetery: broker.Dead(), Logger: k.log, Now: k.now,
 	})
+}
+
+// canceller makes what ends requests whether they wait or run.
+func (k *kit) canceller(ctx context.Context) (*turns.Canceller, error) {
+	broker, err := k.broker(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ender, err := k.ender(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return turns.NewCanceller(turns.CancellerConfig{Ender: ender, Commands: broker.Hints()})
 }
 
 // providers makes the client of the providers.

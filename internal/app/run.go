@@ -23,7 +23,11 @@ const startTime = time.Minute
 // running work then has the worker's soft stop to end. onReady, when not nil,
 // is told where they are once all roles are up.
 func RunRoles(ctx context.Context, cfg config.Config, tel *telemetry.Telemetry, roles []Role, onReady func(Addresses)) error {
-	k := newKit(cfg, tel)
+	return newKit(cfg, tel).run(ctx, roles, onReady)
+}
+
+// run runs roles, and closes the kit behind them.
+func (k *kit) run(ctx context.Context, roles []Role, onReady func(Addresses)) error {
 	defer k.close()
 	if err := k.provision(ctx); err != nil {
 		return err
@@ -32,7 +36,7 @@ func RunRoles(ctx context.Context, cfg config.Config, tel *telemetry.Telemetry, 
 	if err != nil {
 		return err
 	}
-	return runPart(ctx, group, cfg.Worker.SoftStop, func() {
+	return runPart(ctx, group, k.cfg.Worker.SoftStop, func() {
 		if onReady != nil {
 			onReady(k.addresses)
 		}

@@ -109,6 +109,16 @@ func (w *world) seed(ctx context.Context, o *Operator, tenants []tenant.Tenant) 
 	return nil
 }
 
+// welcome gives a tenant that was just registered what the stand-ins have.
+func (w *world) welcome(k *kit) func(context.Context, tenant.Tenant) error {
+	return func(ctx context.Context, customer tenant.Tenant) error {
+		if w.sandbox == nil {
+			return nil
+		}
+		return w.openAccounts(ctx, &Operator{kit: k}, []tenant.Tenant{customer})
+	}
+}
+
 // openAccounts gives each tenant an account at the stand-ins of its servers,
 // and seals the credential where the tenant has none of its own.
 func (w *world) openAccounts(ctx context.Context, o *Operator, tenants []tenant.Tenant) error {

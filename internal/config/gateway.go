@@ -19,6 +19,10 @@ type Gateway struct {
 	// ClientTime is how long a client may take to send its headers, its body, and
 	// to take in a piece of an answer. Defaults to 10 s.
 	ClientTime time.Duration `name:"client-time" help:"How long a client may take to send its headers or its body, or to take in a piece of an answer." env:"FEIRA_GATEWAY_CLIENT_TIME" default:"10s"`
+	// Newcomers registers a tenant when a platform's key opens a session for one
+	// that is not registered, with every provider that there is. Defaults to false;
+	// "feira dev" has it on.
+	Newcomers bool `name:"newcomers" help:"Register a tenant when a session is opened for one that is not registered." env:"FEIRA_GATEWAY_NEWCOMERS"`
 	// SoftStop is how long waits and streams may go on after a stop. Defaults to 10 s.
 	SoftStop time.Duration `name:"soft-stop" help:"How long waits may go on after a stop." env:"FEIRA_GATEWAY_SOFT_STOP" default:"10s"`
 }

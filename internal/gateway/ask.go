@@ -28,7 +28,8 @@ type errand struct {
 }
 
 // ask publishes a request of a session, which then waits its turn like any
-// other. With an idempotency key its id follows from the key, and the session's
+// other. When the client leaves before the broker has answered, the request may
+// lie in the queue all the same: beside the error there is what it would be. With an idempotency key its id follows from the key, and the session's
 // log sees to it that it is served once.
 func (g *Gateway) ask(ctx context.Context, caller access.Caller, what errand) (Pending, error) {
 	in := what.session
@@ -52,8 +53,12 @@ func (g *Gateway) ask(ctx context.Context, caller access.Caller, what errand) (P
 	if err != nil {
 		return Pending{}, worded(err)
 	}
-	if _, err := g.cfg.Requests.Publish(ctx, message, customer.Backlog); err != nil {
-		return Pending{}, worded(fmt.Errorf("publishing a request of session %s: %w", in.id, err))
+	sequence, err := g.cfg.Requests.Publish(ctx, message, customer.Backlog)
+	if err != nil {
+		return pending, worded(fmt.Errorf("publishing a request of session %s: %w", in.id, err))
+	}
+	if what.key == "" {
+		pending.Sequence = sequence
 	}
 	return pending, nil
 }

@@ -35,6 +35,10 @@ type Config struct {
 	Log       Log
 	Roll      Roll
 	Requests  Requests
+	Canceller Canceller
+	// Newcomers takes in the tenants of sessions that nobody has registered; nil
+	// for nobody.
+	Newcomers Newcomers
 	Waits     *waits.Hub
 	Catalogue agent.Catalogue
 	Directory Directory
@@ -90,9 +94,22 @@ func (c Config) withDefaults() Config {
 func (c Config) Validate() error {
 	var faults []error
 	for name, missing := range map[string]bool{
-		"Keys": c.Keys == nil, "Keyring": c.Keyring == nil, "Tenants": c.Tenants == nil, "Registrar": c.Registrar == nil, "Log": c.Log == nil, "Requests": c.Requests == nil,
-		"Waits": c.Waits == nil, "Catalogue": c.Catalogue == nil, "Directory": c.Directory == nil, "Safe": c.Safe == nil, "Books": c.Books == nil, "Replies": c.Replies == nil, "Rates": c.Rates == nil,
-		"Roll": c.Roll == nil, "Ready": c.Ready == nil,
+		"Books":     c.Books == nil,
+		"Canceller": c.Canceller == nil,
+		"Catalogue": c.Catalogue == nil,
+		"Directory": c.Directory == nil,
+		"Keyring":   c.Keyring == nil,
+		"Keys":      c.Keys == nil,
+		"Log":       c.Log == nil,
+		"Rates":     c.Rates == nil,
+		"Ready":     c.Ready == nil,
+		"Registrar": c.Registrar == nil,
+		"Replies":   c.Replies == nil,
+		"Requests":  c.Requests == nil,
+		"Roll":      c.Roll == nil,
+		"Safe":      c.Safe == nil,
+		"Tenants":   c.Tenants == nil,
+		"Waits":     c.Waits == nil,
 	} {
 		if missing {
 			faults = append(faults, errors.New("gateway: "+name+" is missing"))
@@ -149,6 +166,7 @@ func (g *Gateway) routes() {
 	g.executeRoutes()
 	g.proxyRoutes()
 	g.sendRoutes()
+	g.cancelRoutes()
 	g.logRoutes()
 	g.connectionRoutes()
 	g.catalogueRoutes()

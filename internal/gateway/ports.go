@@ -90,6 +90,8 @@ type Pending struct {
 	Tenant  events.TenantID
 	Session events.SessionID
 	Request events.RequestID
+	// Sequence is where it lies; 0 where it may be one that was published earlier.
+	Sequence uint64
 }
 
 // from is where the request's facts begin: behind what was there before it was

@@ -24,6 +24,7 @@ type sendIn struct {
 	SessionPath
 	Key    string `header:"Idempotency-Key" maxLength:"255" doc:"The same key and body are one turn, with one answer."`
 	Accept string `header:"Accept" doc:"text/event-stream for the turn as it goes; its answer alone otherwise."`
+	Leave  string `header:"Feira-On-Disconnect" enum:"continue,cancel" doc:"What becomes of the turn when the client leaves before its end. Defaults to continue."`
 	LastID string `header:"Last-Event-ID" doc:"Of a stream that broke off, with its Idempotency-Key: goes on behind this event."`
 	Body   struct {
 		_       struct{} `json:"-" additionalProperties:"true"`
@@ -65,13 +66,15 @@ func (g *Gateway) send(ctx context.Context, caller access.Caller, in *sendIn) (*
 	request := events.Request{Message: in.Body.Message}
 	pending, err := g.ask(ctx, caller, errand{session: found, kind: events.KindTurn, key: in.Key, request: request})
 	if err != nil {
+		g.abandon(ctx, pending, Leave(in.Leave))
 		return nil, err
 	}
 	if wantsStream(in.Accept) {
-		return g.stream(pending, reading{after: pending.from(found, in.Key), from: from, message: in.Body.Message}), nil //nolint:contextcheck // it is written under the exchange's own
+		return g.stream(pending, reading{after: pending.from(found, in.Key), from: from, message: in.Body.Message, leave: Leave(in.Leave)}), nil //nolint:contextcheck // it is written under the exchange's own
 	}
 	outcome, err := g.await(ctx, pending, pending.from(found, in.Key), request)
 	if err != nil {
+		g.abandon(ctx, pending, Leave(in.Leave))
 		return nil, err
 	}
 	if outcome.Ending.Status != events.TurnCompletedOK {
@@ -121,6 +124,8 @@ type reading struct {
 	from eventID
 	// message is what the client has asked now; empty for one that only reads.
 	message string
+	// leave is what becomes of the turn when the client leaves.
+	leave Leave
 }
 
 // headerRequest names the request that an answer is of.
@@ -137,6 +142,7 @@ func (g *Gateway) stream(pending Pending, how reading) *huma.StreamResponse {
 		out := newFrames(w, g.cfg.Heartbeat)
 		defer out.close()
 		g.tell(r.Context(), out, pending, how)
+		g.abandon(r.Context(), pending, how.leave)
 	}}
 }
 

@@ -88,7 +88,7 @@ func (g *Gateway) sessionRoutes() {
 }
 
 func (g *Gateway) createSession(ctx context.Context, caller access.Caller, in *createSession) (*sessionAnswer, error) {
-	customer, err := g.customer(ctx, caller, in.Body.UserID)
+	customer, err := g.welcomed(ctx, caller, in.Body.UserID)
 	if err != nil {
 		return nil, err
 	}

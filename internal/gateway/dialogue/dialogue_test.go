@@ -39,6 +39,8 @@ func beds(model string) map[string]func(*config.Config) {
 			c.Model.Key, c.Model.BaseURL = "sk-none", model
 			c.Provider.URLs = map[string]string{"z-api": "http://127.0.0.1:1"}
 		},
+		// It takes in tenants that nobody has registered.
+		"welcoming": func(c *config.Config) { c.Gateway.Newcomers = true },
 	}
 }
 

@@ -56,6 +56,7 @@ func walls() map[string]wall {
 		"proxy-execute":       {path: session("/proxy_execute"), body: fixed(`{"server":"stripe","endpoint":"/v1/balance","method":"GET"}`)},
 		"send":                {path: session("/send"), body: fixed(`{"message":"What is the balance?"}`)},
 		"resume":              {path: func(of target) string { return "/v1/sessions/" + of.session + "/requests/" + of.request + "/events" }},
+		"cancel-request":      {path: func(of target) string { return "/v1/sessions/" + of.session + "/requests/" + of.request + "/cancel" }},
 		"session-logs":        {path: session("/logs")},
 		"session-connections": {path: session("/connections")},
 		"create-connection": {path: fixed("/v1/connections"), body: func(of target) string {
