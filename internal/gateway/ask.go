@@ -23,7 +23,10 @@ type errand struct {
 	// key is the client's idempotency key; empty for none.
 	key string
 	// caller is whose key it is: one caller's do not meet another's.
-	caller  access.ID
+	caller access.ID
+	// name is the request's own; empty for one that is drawn, or that follows
+	// from the key.
+	name    events.RequestID
 	request events.Request
 }
 
@@ -57,7 +60,7 @@ func (g *Gateway) ask(ctx context.Context, caller access.Caller, what errand) (P
 	if err != nil {
 		return pending, worded(fmt.Errorf("publishing a request of session %s: %w", in.id, err))
 	}
-	if what.key == "" {
+	if what.key == "" && what.name == "" {
 		pending.Sequence = sequence
 	}
 	return pending, nil
@@ -65,6 +68,9 @@ func (g *Gateway) ask(ctx context.Context, caller access.Caller, what errand) (P
 
 // id names the request.
 func (e errand) id() events.RequestID {
+	if e.name != "" {
+		return e.name
+	}
 	if e.key == "" {
 		return events.RequestID("req_" + strings.ToLower(rand.Text()))
 	}

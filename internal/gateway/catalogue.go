@@ -11,6 +11,7 @@ import (
 	"github.com/feira-dev/feira/events"
 	"github.com/feira-dev/feira/internal/access"
 	"github.com/feira-dev/feira/internal/agent"
+	"github.com/feira-dev/feira/internal/tenant"
 )
 
 // Server is a provider as clients know it.
@@ -119,14 +120,18 @@ func (g *Gateway) sessionConnections(ctx context.Context, caller access.Caller, 
 		}
 		out.Body.Servers = append(out.Body.Servers, server)
 	}
-	reach := agent.Reach{
-		Tenant: customer, Session: found.id, Environment: found.opened.Environment, Mocked: len(found.opened.Mocks) > 0,
-		Servers: slices.DeleteFunc(slices.Clone(found.opened.Servers), func(id string) bool { return !slices.Contains(customer.Servers, id) }),
-	}
-	for _, tool := range g.cfg.Catalogue.Tools(ctx, reach) {
+	for _, tool := range g.cfg.Catalogue.Tools(ctx, reachOf(found, customer)) {
 		out.Body.Tools = append(out.Body.Tools, shownTool(tool))
 	}
 	return out, nil
+}
+
+// reachOf is what a session may use now.
+func reachOf(of view, customer tenant.Tenant) agent.Reach {
+	return agent.Reach{
+		Tenant: customer, Session: of.id, Environment: of.opened.Environment, Mocked: len(of.opened.Mocks) > 0,
+		Servers: slices.DeleteFunc(slices.Clone(of.opened.Servers), func(id string) bool { return !slices.Contains(customer.Servers, id) }),
+	}
 }
 
 func connected(connections []Connection, server string, env events.Environment) bool {

@@ -165,6 +165,7 @@ func (g *Gateway) routes() {
 	g.listRoutes()
 	g.executeRoutes()
 	g.proxyRoutes()
+	g.mcpRoutes()
 	g.sendRoutes()
 	g.cancelRoutes()
 	g.logRoutes()

@@ -40,6 +40,7 @@ func rules() []rule {
 		named("csk", `\bcsk_(?:live|test)_[0-9A-Za-z]{20,}`),
 		named("prefix", `\bcsk_(?:live|test)_[0-9A-Za-z]+`),
 		named("ses", `\bses_[0-9a-z]+`),
+		named("mcs", `\bmcs_[0-9a-z]+`),
 		named("tc", `\btc_[0-9a-zA-Z]+`),
 		named("upstream", `"request-id":"(req_[0-9A-Za-z]+)"`),
 		named("cus", `\bcus_[0-9A-Za-z]{14}\b`),

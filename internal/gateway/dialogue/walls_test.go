@@ -54,6 +54,7 @@ func walls() map[string]wall {
 		"close-session-post":  {path: session("/close")},
 		"execute":             {path: session("/execute"), body: fixed(`{"tool":"stripe__retrieve_balance","input":{}}`)},
 		"proxy-execute":       {path: session("/proxy_execute"), body: fixed(`{"server":"stripe","endpoint":"/v1/balance","method":"GET"}`)},
+		"mcp":                 {path: session("/mcp"), body: fixed(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"stripe__retrieve_balance"}}`)},
 		"send":                {path: session("/send"), body: fixed(`{"message":"What is the balance?"}`)},
 		"resume":              {path: func(of target) string { return "/v1/sessions/" + of.session + "/requests/" + of.request + "/events" }},
 		"cancel-request":      {path: func(of target) string { return "/v1/sessions/" + of.session + "/requests/" + of.request + "/cancel" }},
