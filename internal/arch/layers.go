@@ -76,6 +76,7 @@ func layers() map[string]Layer {
 		"internal/budget":   LayerDomain,
 		"internal/proxy":    LayerDomain,
 		"internal/trigger":  LayerDomain,
+		"internal/webhook":  LayerDomain,
 
 		"internal/lifecycle": LayerBase,
 		"internal/config":    LayerBase,
