@@ -37,9 +37,8 @@ const (
 	BucketRates   = "feira_rates"   // what API requests of a tenant have left, shared by gateways; in memory
 	BucketReplies = "feira_replies" // answers given under an idempotency key
 
-	BucketAddresses = "feira_addresses" // webhook addresses of connections; their secrets as ciphertext
-	BucketInbox     = "feira_inbox"     // provider events by their hash, so that each counts once
-	BucketObjects   = "feira_objects"   // a provider's object -> the session and call that made it
+	BucketInbox   = "feira_inbox"   // provider events by their hash, so that each counts once
+	BucketObjects = "feira_objects" // a provider's object -> the session and call that made it
 )
 
 // Durable consumers.

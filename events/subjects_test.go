@@ -24,7 +24,7 @@ func TestSubjectsArePinned(t *testing.T) {
 		events.UsageSubject("acme", events.MeterToolCall):                                    "feira.usage.acme.tool_call",
 		events.WebhooksSubject("acme", "asaas"):                                              "feira.webhooks.acme.asaas",
 		events.HeaderConnection + " " + events.DurableWebhooks + " " + events.DurableObjects: "Feira-Connection webhooks objects",
-		events.BucketAddresses + " " + events.BucketInbox + " " + events.BucketObjects:       "feira_addresses feira_inbox feira_objects",
+		events.BucketInbox + " " + events.BucketObjects:                                      "feira_inbox feira_objects",
 		events.DeadSubject("acme", events.StreamRequests):                                    "feira.dead.acme.REQUESTS",
 		events.DeadSubject(events.IllegalTenant, "REQUESTS"):                                 "feira.dead._illegal.REQUESTS",
 		events.TenantUsageSubject("acme"):                                                    "feira.usage.acme.*",

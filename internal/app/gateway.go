@@ -86,6 +86,8 @@ func buildGateway(ctx context.Context, k *kit) (lifecycle.Part, error) {
 		Replies:     replies{kept},
 		Rates:       rates{shared},
 		APIRate:     k.cfg.Gateway.APIRate,
+		Addresses:   addresses{operator},
+		Post:        broker.Webhooks(),
 		Logger:      k.log,
 		Now:         k.now,
 		IdleTimeout: k.cfg.Gateway.SessionIdle,

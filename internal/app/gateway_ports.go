@@ -181,6 +181,9 @@ func (s shelf) Connections(ctx context.Context, id tenant.ID) ([]gateway.Connect
 	}
 	var connections []gateway.Connection
 	for _, entry := range entries {
+		if isAddress(entry.Server) {
+			continue
+		}
 		connections = append(connections, gateway.Connection{
 			Server: entry.Server, Environment: entry.Environment, Fields: entry.Fields, DisplayName: entry.DisplayName, ConnectedAt: entry.UpdatedAt,
 		})

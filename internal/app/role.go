@@ -19,6 +19,7 @@ const (
 	RoleWorker    Role = "worker"
 	RoleMeter     Role = "meter"
 	RoleUpkeep    Role = "upkeep"
+	RoleWebhooks  Role = "webhooks"
 )
 
 // spec is what a role is: its name, what it does, and how its part is made
@@ -36,6 +37,7 @@ func specs() []spec {
 		{RoleMeter, "writes usage and the ledger from the session logs", buildMeter},
 		{RoleScheduler, "grants waiting requests fairly, one leader at a time", buildScheduler},
 		{RoleUpkeep, "renews the tokens of accounts that nobody uses", buildUpkeep},
+		{RoleWebhooks, "routes providers' events to sessions and requests", buildWebhooks},
 		{RoleWorker, "runs the agents of granted requests", buildWorker},
 		{RoleGateway, "serves the HTTP API", buildGateway},
 	}

@@ -29,8 +29,10 @@ type BatchConfig struct {
 	// MaxWait is how long the first message of a batch waits for others.
 	// Defaults to 20 ms.
 	MaxWait time.Duration
-	// Handler works on one batch at a time. Required.
+	// Handler works on one batch at a time; or Each does, which settles every
+	// message by itself. One of them is required.
 	Handler BatchHandler
+	Each    EachHandler
 	// Confirm names the subject that the broker's confirmation of a message's end
 	// goes to, where somebody else waits for it. Defaults to none.
 	Confirm func(message events.Message) string
@@ -68,8 +70,8 @@ func (c BatchConfig) Validate() error {
 	if c.Durable == "" {
 		fault("durable is missing")
 	}
-	if c.Handler == nil {
-		fault("handler is missing")
+	if (c.Handler == nil) == (c.Each == nil) {
+		fault("handler is missing, or each is set beside it")
 	}
 	if c.Max < 1 || c.MaxWait <= 0 || c.Idle <= 0 || c.RetryBase <= 0 || c.RetryCap < c.RetryBase {
 		fault("max, max_wait, idle and retry_base must be positive, and retry_cap not below retry_base")

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"runtime/debug"
 	"time"
 
@@ -91,6 +92,7 @@ func (b *Batches) open(ctx context.Context) (time.Duration, error) {
 type gathered struct {
 	messages []events.Message
 	acks     []string
+	counts   []int // deliveries
 }
 
 // gather waits for a first message and then a little for others: one pull that
@@ -98,9 +100,10 @@ type gathered struct {
 func (b *Batches) gather(work context.Context, pulls *puller) (gathered, error) {
 	batch := gathered{}
 	take := func(msg *nats.Msg) {
-		if message, _, ok := delivered(msg); ok {
+		if message, place, ok := delivered(msg); ok {
 			batch.messages = append(batch.messages, message)
 			batch.acks = append(batch.acks, msg.Reply)
+			batch.counts = append(batch.counts, int(min(place.NumDelivered, math.MaxInt32)))
 		}
 	}
 	err := pulls.fetch(1, b.config.Idle, work.Done(), take)
@@ -114,6 +117,10 @@ func (b *Batches) gather(work context.Context, pulls *puller) (gathered, error) 
 func (b *Batches) work(fetch, work context.Context, batch gathered, lease time.Duration) {
 	stopExtending := b.extend(work, batch, lease)
 	defer stopExtending()
+	if b.config.Each != nil {
+		b.each(work, batch)
+		return
+	}
 	policy := backoff.NewExponentialBackOff(backoff.WithInitialInterval(b.config.RetryBase),
 		backoff.WithMaxInterval(b.config.RetryCap), backoff.WithMaxElapsedTime(0))
 	for attempt := 1; ; attempt++ {

@@ -186,7 +186,6 @@ func (t Topology) buckets() []jetstream.KeyValueConfig {
 		{Bucket: events.BucketTriggers},
 		{Bucket: events.BucketRates, TTL: events.RatesAge, Storage: jetstream.MemoryStorage},
 		{Bucket: events.BucketReplies, TTL: events.RepliesAge, LimitMarkerTTL: events.ReplyMarkerAge},
-		{Bucket: events.BucketAddresses},
 		{Bucket: events.BucketInbox, TTL: events.InboxAge},
 		{Bucket: events.BucketObjects, TTL: events.ObjectsAge},
 	}

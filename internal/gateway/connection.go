@@ -185,6 +185,10 @@ func (g *Gateway) revokeConnection(ctx context.Context, caller access.Caller, in
 	if err := g.cfg.Safe.Drop(ctx, customer, row.ServerID); err != nil {
 		return nil, worded(err)
 	}
+	if err := g.cfg.Addresses.Drop(ctx, customer, row.ServerID); err != nil {
+		return nil, worded(err)
+	}
+	g.doors.known.Remove(row.ID)
 	row.Status, row.RevokedAt = "revoked", moment(g.cfg.Now())
 	return &connectionOut{Status: http.StatusOK, Body: row}, nil
 }

@@ -46,6 +46,8 @@ type Config struct {
 	Books     Books
 	Replies   Replies
 	Rates     Rates
+	Addresses Addresses
+	Post      Post
 	// Ready is nil when what is behind the gateway can be reached, and it knows
 	// the tenants and the keys.
 	Ready func(context.Context) error
@@ -94,6 +96,7 @@ func (c Config) withDefaults() Config {
 func (c Config) Validate() error {
 	var faults []error
 	for name, missing := range map[string]bool{
+		"Addresses": c.Addresses == nil,
 		"Books":     c.Books == nil,
 		"Canceller": c.Canceller == nil,
 		"Catalogue": c.Catalogue == nil,
@@ -101,6 +104,7 @@ func (c Config) Validate() error {
 		"Keyring":   c.Keyring == nil,
 		"Keys":      c.Keys == nil,
 		"Log":       c.Log == nil,
+		"Post":      c.Post == nil,
 		"Rates":     c.Rates == nil,
 		"Ready":     c.Ready == nil,
 		"Registrar": c.Registrar == nil,
@@ -130,6 +134,7 @@ type Gateway struct {
 	api      huma.API
 	handler  http.Handler
 	sessions *views
+	doors    *doors
 }
 
 // New makes a gateway with all its endpoints.
@@ -143,6 +148,9 @@ func New(config Config) (*Gateway, error) {
 	made := &Gateway{cfg: config, api: humago.New(routes, document(config.Version))}
 	var err error
 	if made.sessions, err = newViews(config); err != nil {
+		return nil, err
+	}
+	if made.doors, err = newDoors(); err != nil {
 		return nil, err
 	}
 	made.routes()
@@ -170,6 +178,8 @@ func (g *Gateway) routes() {
 	g.cancelRoutes()
 	g.logRoutes()
 	g.connectionRoutes()
+	g.addressRoutes()
+	g.receiveRoutes()
 	g.catalogueRoutes()
 	g.usageRoutes()
 	g.keyRoutes()

@@ -71,6 +71,8 @@ type Tenant struct {
 	Limits Limits `json:"limits,omitzero" yaml:"limits,omitempty"`
 	// Routes say which server does a thing that several can do.
 	Routes Routes `json:"routes,omitzero" yaml:"routes,omitempty"`
+	// Webhooks say what providers' events cause, the first rule that holds.
+	Webhooks []WebhookRule `json:"webhooks,omitempty" yaml:"webhooks,omitempty"`
 	// Budgets bound what the tenant may use.
 	Budgets []Budget `json:"budgets,omitempty" yaml:"budgets,omitempty"`
 	// Metadata is stamped on every usage row.
@@ -109,6 +111,7 @@ func (t Tenant) WithDefaults() Tenant {
 	}
 	t.Servers = slices.Clone(t.Servers)
 	t.Budgets = slices.Clone(t.Budgets)
+	t.Webhooks = slices.Clone(t.Webhooks)
 	t.MCP = cloneAttachments(t.MCP)
 	t.Metadata = maps.Clone(t.Metadata)
 	return t
@@ -135,7 +138,7 @@ func (t Tenant) Validate() error {
 	if t.Backlog < 0 || t.Backlog > MaxBacklog {
 		fault("backlog is %d, want 0 to %d", t.Backlog, MaxBacklog)
 	}
-	faults = append(faults, t.validateRate(), t.validateAPIRate(), t.validateRoutes(), t.validateAttachments(), t.validateBudgets())
+	faults = append(faults, t.validateRate(), t.validateAPIRate(), t.validateRoutes(), t.validateAttachments(), t.validateBudgets(), t.validateWebhooks())
 	if len(t.Servers) == 0 || len(t.Servers) > MaxServers {
 		fault("servers has %d entries, want 1 to %d", len(t.Servers), MaxServers)
 	}

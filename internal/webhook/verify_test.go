@@ -158,11 +158,11 @@ func TestSignIsWhatIsVerified(t *testing.T) {
 		}
 		proof, err := webhook.Verify(lock, delivery(header, path, body), now)
 		require.NoError(t, err, p.scheme)
-		switch p.scheme {
-		case webhook.SchemeStripe:
+		if p.scheme == webhook.SchemeStripe {
 			_, err := oracle.ConstructEvent(body, header["Stripe-Signature"], p.keys[0])
 			require.NoError(t, err)
-		case webhook.SchemeStandard:
+		}
+		if p.scheme == webhook.SchemeStandard {
 			require.Equal(t, "msg_1", proof.ID)
 			verifier, err := standard.NewWebhook(p.keys[0])
 			require.NoError(t, err)

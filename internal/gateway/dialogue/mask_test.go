@@ -48,6 +48,7 @@ func rules() []rule {
 		named("req", `\b(?:req|idk)_[0-9a-z]{10,}`),
 		named("id", `\bkey_[0-9A-Za-z]{20}`),
 		named("ca", `\bca_[0-9a-z]{20,}`),
+		named("whsec", `\bwhsec_[0-9A-Za-z+/=_-]{20,}`),
 		named("cursor", `"next_cursor":"([^"]+)"`),
 		named("before", `"next_before":"([^"]+)"`),
 		named("event", `(?m)^id: (\S+)$`),

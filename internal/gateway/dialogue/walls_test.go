@@ -63,12 +63,14 @@ func walls() map[string]wall {
 		"create-connection": {path: fixed("/v1/connections"), body: func(of target) string {
 			return `{"server_id":"stripe","secret":"sk_test_4242424242424242","user_id":"` + of.tenant + `"}`
 		}},
-		"list-connections":  {path: func(of target) string { return "/v1/connections?user_id=" + of.tenant }},
-		"revoke-connection": {path: func(of target) string { return "/v1/connections/" + of.connection + "/revoke" }},
-		"list-servers":      {path: fixed("/v1/servers"), own: true},
-		"get-server":        {path: fixed("/v1/servers/stripe"), own: true},
-		"list-tools":        {path: fixed("/v1/tools"), own: true},
-		"get-tool":          {path: fixed("/v1/tools/stripe__retrieve_balance"), own: true},
+		"list-connections":       {path: func(of target) string { return "/v1/connections?user_id=" + of.tenant }},
+		"revoke-connection":      {path: func(of target) string { return "/v1/connections/" + of.connection + "/revoke" }},
+		"create-webhook-address": {path: func(of target) string { return "/v1/connections/" + of.connection + "/webhook" }, body: fixed(`{"secret":"whsec_4242424242424242"}`)},
+		"rotate-webhook-address": {path: func(of target) string { return "/v1/connections/" + of.connection + "/webhook/rotate" }, body: fixed(`{"secret":"whsec_4242424242424242"}`)},
+		"list-servers":           {path: fixed("/v1/servers"), own: true},
+		"get-server":             {path: fixed("/v1/servers/stripe"), own: true},
+		"list-tools":             {path: fixed("/v1/tools"), own: true},
+		"get-tool":               {path: fixed("/v1/tools/stripe__retrieve_balance"), own: true},
 		"usage": {path: func(of target) string {
 			return "/v1/usage?from=2020-01-01T00:00:00Z&to=2020-02-01T00:00:00Z&tenant_id=" + of.tenant
 		}},
@@ -182,7 +184,7 @@ func (b *wallBundle) field(t *testing.T, answer *Answer, name string) string {
 func (b *wallBundle) written(t *testing.T) map[string]uint64 {
 	t.Helper()
 	last := testenv.Written(t, b.Dev.NATS)
-	for _, bucket := range []string{events.BucketLeases, events.BucketSpend, events.BucketKeys, events.BucketRates} {
+	for _, bucket := range []string{events.BucketLeases, events.BucketSpend, events.BucketKeys, events.BucketRates, events.BucketObjects} {
 		delete(last, "KV_"+bucket)
 	}
 	return last

@@ -1,0 +1,25 @@
+// Package webhooks turns what providers send into facts of sessions and into
+// requests.
+//
+//	WEBHOOKS ──► once? ──► routed by the tenant's rules ──► webhook.received in a
+//	                │                                        session's log
+//	                └─ told before: dropped              └──► a request in REQUESTS
+//	SESSIONS ──► [Index]: what our own calls made ──► whose object an event is of
+//
+// It owns that an event counts once: the first delivery writes down, under the
+// event's name in the connection, what is to become of it, and every later one,
+// of this process or of another, carries out the same until it is done. It
+// promises that a crash at any point loses nothing and doubles nothing: the log
+// is asked whether the fact stands there, and a request's id follows from the
+// event. An event that no rule takes stands in the log of the session that made
+// its object, else in the connection's inbox.
+//
+// Events of one object are told in the order of the provider's time as far as
+// they come together; one that comes after a later one is marked late, since
+// what was told cannot be taken back.
+//
+// What cannot be read, or is of nobody, becomes a dead letter with the reason.
+//
+// It does not verify: gateways do, before they take a webhook in. It does not
+// pull, acknowledge or wait; whoever hands it deliveries does.
+package webhooks

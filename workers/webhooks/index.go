@@ -1,0 +1,178 @@
+package webhooks
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/feira-dev/feira/events"
+)
+
+// holder is what is known of an object: which call of ours made it, and the
+// time of the latest event that was told of it.
+type holder struct {
+	Session  events.SessionID  `json:"session,omitempty"`
+	ToolCall events.ToolCallID `json:"tool_call,omitempty"`
+	Latest   time.Time         `json:"latest,omitzero"`
+}
+
+// objects remembers holders.
+type objects struct{ records Records }
+
+func (o objects) load(ctx context.Context, key string) (holder, uint64, error) {
+	value, revision, err := o.records.Load(ctx, key)
+	if err != nil || revision == 0 {
+		return holder{}, 0, err
+	}
+	var held holder
+	if err := json.Unmarshal(value, &held); err != nil {
+		return holder{}, revision, nil //nolint:nilerr // what cannot be read is written anew
+	}
+	return held, revision, nil
+}
+
+// amend changes a holder; change says false when there is nothing to change.
+func (o objects) amend(ctx context.Context, key string, change func(*holder) bool) error {
+	for {
+		held, revision, err := o.load(ctx, key)
+		if err != nil {
+			return err
+		}
+		if !change(&held) {
+			return nil
+		}
+		value, err := json.Marshal(held)
+		if err != nil {
+			return err
+		}
+		if _, err = o.records.Save(ctx, key, value, revision); !errors.Is(err, ErrMoved) {
+			return err
+		}
+	}
+}
+
+// IndexConfig is what an index is made of.
+type IndexConfig struct {
+	Objects Records
+	// Makes reports whether a tool makes things, rather than reads them: an object
+	// is of the session that made it, and not of whoever looked at it.
+	Makes  func(server, tool string) bool
+	Logger *slog.Logger
+}
+
+// Index learns from the log which objects at providers our calls have made. Its
+// Handle belongs to one goroutine at a time.
+type Index struct {
+	objects objects
+	makes   func(server, tool string) bool
+	logger  *slog.Logger
+}
+
+// NewIndex makes an index, or says what is missing.
+func NewIndex(config IndexConfig) (*Index, error) {
+	if config.Objects == nil || config.Makes == nil || config.Logger == nil {
+		return nil, errors.New("webhooks: index: objects, makes and logger are needed")
+	}
+	return &Index{objects: objects{config.Objects}, makes: config.Makes, logger: config.Logger}, nil
+}
+
+// ahead is how many objects are written at one time.
+const ahead = 16
+
+// Handle learns from a batch of SESSIONS. What cannot be read is passed over:
+// the meter makes dead letters of such.
+func (x *Index) Handle(ctx context.Context, batch []events.Message) error {
+	var (
+		wait   sync.WaitGroup
+		mu     sync.Mutex
+		faults []error
+		slots  = make(chan struct{}, ahead)
+	)
+	for _, message := range batch {
+		if events.Type(message.Header.Value(events.HeaderType)) != events.TypeToolReturned {
+			continue
+		}
+		record, err := events.Decode(message)
+		if err != nil {
+			continue
+		}
+		slots <- struct{}{}
+		wait.Go(func() {
+			defer func() { <-slots }()
+			if err := x.learn(ctx, record); err != nil {
+				mu.Lock()
+				faults = append(faults, err)
+				mu.Unlock()
+			}
+		})
+	}
+	wait.Wait()
+	return errors.Join(faults...)
+}
+
+func (x *Index) learn(ctx context.Context, record events.Record) error {
+	returned, ok := record.Event.(*events.ToolReturned)
+	if !ok || returned.Status != events.ToolOK || returned.Mock != nil || !x.makes(returned.Server, returned.Tool) {
+		return nil
+	}
+	place := events.ToolCallPlace{Session: record.Session, Request: record.Request, Iteration: returned.Iteration, Index: returned.Index}
+	for _, id := range made(returned.Output) {
+		err := x.objects.amend(ctx, objectKey(record.Tenant, returned.Server, id), func(held *holder) bool {
+			if held.Session != "" {
+				return false // who made it first has made it
+			}
+			held.Session, held.ToolCall = record.Session, place.ID()
+			return true
+		})
+		if err != nil {
+			return fmt.Errorf("remembering who made an object of %s: %w", record.Tenant, err)
+		}
+	}
+	return nil
+}
+
+// maxMade is how many ids of one answer are remembered.
+const maxMade = 8
+
+// made are the ids that a tool's answer gives what it has made: by the names
+// that the providers use for them, at the top or one object below it.
+func made(output string) []string {
+	var fields map[string]any
+	decoder := json.NewDecoder(strings.NewReader(output))
+	decoder.UseNumber()
+	if decoder.Decode(&fields) != nil {
+		return nil
+	}
+	ids := idsOf(fields)
+	for _, name := range []string{"payment", "raw", "data", "order"} {
+		if inner, ok := fields[name].(map[string]any); ok {
+			ids = append(ids, idsOf(inner)...)
+		}
+	}
+	slices.Sort(ids)
+	ids = slices.Compact(ids)
+	return ids[:min(len(ids), maxMade)]
+}
+
+func idsOf(fields map[string]any) []string {
+	var ids []string
+	for _, name := range []string{"id", "payment_intent", "messageId", "zaapId", "protocol", "tracking", "tracking_code", "codigoObjeto", "installment"} {
+		var id string
+		switch value := fields[name].(type) {
+		case string:
+			id = value
+		case json.Number:
+			id = value.String()
+		}
+		if id != "" && len(id) <= events.MaxWebhookWord {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
