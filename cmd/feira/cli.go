@@ -43,6 +43,7 @@ type cli struct {
 	Provider   providerCommand   `cmd:"" help:"List the providers and their tools, check manifests."`
 	Vault      vaultCommand      `cmd:"" help:"Rotate keys, read the audit of decryptions, shred a tenant's credentials."`
 	Send       sendCommand       `cmd:"" help:"Send a request to a tenant's agent and print its answer."`
+	Session    sessionCommand    `cmd:"" help:"Open, use and close sessions over HTTP, at a gateway."`
 	Cancel     cancelCommand     `cmd:"" help:"Cancel requests of a tenant, those that wait and those that run."`
 	Tail       tailCommand       `cmd:"" help:"Print a tenant's session events, stored ones first."`
 	Queue      queueCommand      `cmd:"" help:"Show who waits, for how long and why."`
