@@ -92,6 +92,7 @@ func buildGateway(ctx context.Context, k *kit) (lifecycle.Part, error) {
 		Now:         k.now,
 		IdleTimeout: k.cfg.Gateway.SessionIdle,
 		Wait:        k.cfg.Gateway.Wait,
+		Linger:      k.cfg.Gateway.Linger,
 		MaxBody:     k.cfg.Gateway.MaxBody,
 		ClientTime:  k.cfg.Gateway.ClientTime,
 		TestMode:    k.cfg.TestMode,

@@ -74,6 +74,7 @@ func layers() map[string]Layer {
 		"internal/rating":   LayerDomain,
 		"internal/invoice":  LayerDomain,
 		"internal/budget":   LayerDomain,
+		"internal/standing": LayerDomain,
 		"internal/proxy":    LayerDomain,
 		"internal/trigger":  LayerDomain,
 		"internal/webhook":  LayerDomain,

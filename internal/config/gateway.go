@@ -23,6 +23,8 @@ type Gateway struct {
 	// that is not registered, with every provider that there is. Defaults to false;
 	// "feira dev" has it on.
 	Newcomers bool `name:"newcomers" help:"Register a tenant when a session is opened for one that is not registered." env:"FEIRA_GATEWAY_NEWCOMERS"`
+	// Linger is how long a status stream stays open behind its end. Defaults to 5 s.
+	Linger time.Duration `name:"linger" help:"How long a status stream stays open behind its end." env:"FEIRA_GATEWAY_LINGER" default:"5s"`
 	// SoftStop is how long waits and streams may go on after a stop. Defaults to 10 s.
 	SoftStop time.Duration `name:"soft-stop" help:"How long waits may go on after a stop." env:"FEIRA_GATEWAY_SOFT_STOP" default:"10s"`
 }
@@ -35,6 +37,7 @@ func (g Gateway) WithDefaults() Gateway {
 	fill(&g.MaxBody, 256<<10)
 	fill(&g.APIRate, 300)
 	fill(&g.ClientTime, 10*time.Second)
+	fill(&g.Linger, 5*time.Second)
 	fill(&g.SoftStop, 10*time.Second)
 	return g
 }
@@ -47,6 +50,7 @@ func (g Gateway) faults() faults {
 	faults.add("max_body", checkRange(g.MaxBody, 1<<10, 1<<20))
 	faults.add("api_rate", checkRange(int64(g.APIRate), 1, 1_000_000))
 	faults.add("client_time", checkDuration(g.ClientTime, 100*time.Millisecond, time.Hour))
+	faults.add("linger", checkDuration(g.Linger, time.Millisecond, time.Hour))
 	faults.add("soft_stop", checkDuration(g.SoftStop, time.Second, time.Hour))
 	return faults
 }

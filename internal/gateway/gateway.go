@@ -71,6 +71,8 @@ type Config struct {
 	Wait time.Duration
 	// Heartbeat is how often a stream says that it lives. Defaults to 15 s.
 	Heartbeat time.Duration
+	// Linger is how long a status stream stays open behind its end. Defaults to 5 s.
+	Linger time.Duration
 	// ClientTime is how long a client may take to send its body, and to take in a
 	// piece of an answer; then it is cut. Defaults to 10 s.
 	ClientTime time.Duration
@@ -82,6 +84,7 @@ func (c Config) withDefaults() Config {
 	c.IdleTimeout = cmp.Or(c.IdleTimeout, DefaultIdleTimeout)
 	c.Wait = cmp.Or(c.Wait, DefaultWait)
 	c.Heartbeat = cmp.Or(c.Heartbeat, DefaultHeartbeat)
+	c.Linger = cmp.Or(c.Linger, DefaultLinger)
 	c.ClientTime = cmp.Or(c.ClientTime, DefaultClientTime)
 	if c.Now == nil {
 		c.Now = time.Now
@@ -122,8 +125,8 @@ func (c Config) Validate() error {
 	if c.APIRate < 0 || c.APIRate > tenant.MaxRate {
 		faults = append(faults, fmt.Errorf("gateway: APIRate is %d, want 1 to %d", c.APIRate, tenant.MaxRate))
 	}
-	if c.MaxBody < 0 || c.IdleTimeout < 0 || c.Wait < 0 || c.Heartbeat < 0 || c.ClientTime < 0 {
-		faults = append(faults, errors.New("gateway: MaxBody, IdleTimeout, Wait, Heartbeat or ClientTime is negative"))
+	if c.Linger < 0 || c.MaxBody < 0 || c.IdleTimeout < 0 || c.Wait < 0 || c.Heartbeat < 0 || c.ClientTime < 0 {
+		faults = append(faults, errors.New("gateway: Linger, MaxBody, IdleTimeout, Wait, Heartbeat or ClientTime is negative"))
 	}
 	return errors.Join(faults...)
 }
@@ -186,4 +189,5 @@ func (g *Gateway) routes() {
 	g.tenantRoutes()
 	g.selfRoutes()
 	g.readyRoutes()
+	g.standingRoutes()
 }

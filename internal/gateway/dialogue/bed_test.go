@@ -43,7 +43,7 @@ func Start(t testing.TB, change func(*config.Config)) *Bed {
 	require.NoError(t, err)
 	cfg := config.Default()
 	cfg.DataDir, cfg.Gateway.Address = t.TempDir(), "127.0.0.1:0"
-	cfg.Gateway.SoftStop = time.Second
+	cfg.Gateway.SoftStop, cfg.Gateway.Linger = time.Second, 50*time.Millisecond
 	if change != nil {
 		change(&cfg)
 	}

@@ -49,6 +49,8 @@ func rules() []rule {
 		named("id", `\bkey_[0-9A-Za-z]{20}`),
 		named("ca", `\bca_[0-9a-z]{20,}`),
 		named("whsec", `\bwhsec_[0-9A-Za-z+/=_-]{20,}`),
+		named("sent", `\bfeira_[0-9a-f]{40}\b`),
+		named("intent", `\b(?:pi|ch)_[0-9A-Za-z_]{20,}`),
 		named("cursor", `"next_cursor":"([^"]+)"`),
 		named("before", `"next_before":"([^"]+)"`),
 		named("event", `(?m)^id: (\S+)$`),

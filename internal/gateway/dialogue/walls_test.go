@@ -43,6 +43,12 @@ func walls() map[string]wall {
 	session := func(rest string) func(target) string {
 		return func(of target) string { return "/v1/sessions/" + of.session + rest }
 	}
+	call := func(rest string) func(target) string {
+		return func(of target) string {
+			at := events.ToolCallPlace{Session: events.SessionID(of.session), Request: events.RequestID(of.request)}
+			return "/v1/tool-calls/" + string(at.ID()) + rest
+		}
+	}
 	customer := func(rest string) func(target) string {
 		return func(of target) string { return "/v1/tenants/" + of.tenant + rest }
 	}
@@ -87,6 +93,11 @@ func walls() map[string]wall {
 		"resume-tenant":   {path: customer("/resume")},
 		"delete-tenant":   {path: customer("")},
 		"metrics":         {path: fixed("/metrics"), own: true},
+
+		"payment-status":             {path: call("/payment-status")},
+		"payment-status-stream":      {path: call("/payment-status/stream")},
+		"verification-status":        {path: call("/verification-status")},
+		"verification-status-stream": {path: call("/verification-status/stream")},
 	}
 }
 
