@@ -36,6 +36,7 @@ const (
 	BucketSpend   = "feira_spend"   // period spend of a tenant and the sequence it is true for
 	BucketRates   = "feira_rates"   // what API requests of a tenant have left, shared by gateways; in memory
 	BucketReplies = "feira_replies" // answers given under an idempotency key
+	BucketGrants  = "feira_grants"  // who was sent to a provider to connect an account, until they come back
 
 	BucketInbox   = "feira_inbox"   // provider events by their hash, so that each counts once
 	BucketObjects = "feira_objects" // a provider's object -> the session and call that made it
@@ -106,6 +107,7 @@ const (
 	DefaultAuditAge    = 400 * 24 * time.Hour
 	RatesAge           = time.Hour           // a tenant that asked nothing for so long has all its requests left
 	RepliesAge         = 24 * time.Hour      // how long an idempotency key is remembered
+	GrantsAge          = 10 * time.Minute    // how long a person has to connect an account
 	InboxAge           = 30 * 24 * time.Hour // how long a provider's event is known to have come
 	ObjectsAge         = 90 * 24 * time.Hour // how long a provider's object is known to be a session's
 	ReplyMarkerAge     = time.Minute         // how long the broker remembers that a claim on one has run out

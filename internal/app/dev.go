@@ -41,6 +41,9 @@ var errWorldEnded = errors.New("the embedded broker or the stand-ins have stoppe
 // is in the data folder: what was unfinished when it stopped goes on when it
 // starts again.
 func RunDev(ctx context.Context, cfg config.Config, tel *telemetry.Telemetry, params DevParams) error {
+	if len(cfg.Gateway.ConnectRedirects) == 0 {
+		cfg.Gateway.ConnectRedirects = []string{"http://localhost/", "http://127.0.0.1/"} // nobody else's
+	}
 	w, err := newWorld(cfg, tel, worldParams{ //nolint:contextcheck // taking a free port waits for nothing
 		// One node has nobody to fetch its last seconds from after a power
 		// cut, so what it acknowledges is on the disk.

@@ -54,6 +54,10 @@ func buildGateway(ctx context.Context, k *kit) (lifecycle.Part, error) {
 	if err != nil {
 		return nil, err
 	}
+	grants, err := kv.Grants(ctx)
+	if err != nil {
+		return nil, err
+	}
 	registry := natskv.NewRegistry(tenants)
 	crowd := newCrowd(directory{live: registry, truth: tenants}, registry)
 	operator := &Operator{kit: k}
@@ -78,6 +82,7 @@ func buildGateway(ctx context.Context, k *kit) (lifecycle.Part, error) {
 		Canceller:   canceller{requests: broker.Requests(), orders: orders},
 		Newcomers:   k.newcomers(operator),
 		Catalogue:   offer,
+		Connecting:  k.connecting(grants, providers),
 		Ready:       probe(tenants, registry, crowd, ring),
 		Metrics:     k.telemetry.MetricsHandler(),
 		Directory:   shelf{operator: operator, client: providers},

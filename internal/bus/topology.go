@@ -186,6 +186,7 @@ func (t Topology) buckets() []jetstream.KeyValueConfig {
 		{Bucket: events.BucketTriggers},
 		{Bucket: events.BucketRates, TTL: events.RatesAge, Storage: jetstream.MemoryStorage},
 		{Bucket: events.BucketReplies, TTL: events.RepliesAge, LimitMarkerTTL: events.ReplyMarkerAge},
+		{Bucket: events.BucketGrants, TTL: events.GrantsAge},
 		{Bucket: events.BucketInbox, TTL: events.InboxAge},
 		{Bucket: events.BucketObjects, TTL: events.ObjectsAge},
 	}

@@ -90,6 +90,10 @@ func TestEnvironmentReachesEverySetting(t *testing.T) {
 		"FEIRA_GATEWAY_ADDRESS":     ":1",
 		"FEIRA_GATEWAY_MAX_BODY":    "4096",
 		"FEIRA_SCHEDULER_RENEW":     "2s",
+
+		"FEIRA_GATEWAY_PUBLIC_URL":        "https://feira.example",
+		"FEIRA_GATEWAY_CONNECT_REDIRECTS": "https://app.example/a,https://app.example/b/",
+
 		"FEIRA_METRICS_ADDRESS":     ":2",
 		"FEIRA_VAULT_AUDIT_AGE":     "24h",
 		"FEIRA_OTLP_ENDPOINT":       "http://127.0.0.1:3",

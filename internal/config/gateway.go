@@ -1,6 +1,9 @@
 package config
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // Gateway is the role that serves HTTP.
 type Gateway struct {
@@ -25,6 +28,13 @@ type Gateway struct {
 	Newcomers bool `name:"newcomers" help:"Register a tenant when a session is opened for one that is not registered." env:"FEIRA_GATEWAY_NEWCOMERS"`
 	// Linger is how long a status stream stays open behind its end. Defaults to 5 s.
 	Linger time.Duration `name:"linger" help:"How long a status stream stays open behind its end." env:"FEIRA_GATEWAY_LINGER" default:"5s"`
+	// PublicURL is where people find the gateway. Defaults to the address that it
+	// listens on.
+	PublicURL string `name:"public-url" help:"Where people find the HTTP API, as https://HOST." env:"FEIRA_GATEWAY_PUBLIC_URL"`
+	// ConnectRedirects are where people may be sent once they have connected an
+	// account at a provider. A path that ends in a slash stands for all below it.
+	// Defaults to nowhere; on one machine (feira dev), to loopback.
+	ConnectRedirects []string `name:"connect-redirects" help:"Where people may be sent once they have connected an account, separated by commas." env:"FEIRA_GATEWAY_CONNECT_REDIRECTS"`
 	// SoftStop is how long waits and streams may go on after a stop. Defaults to 10 s.
 	SoftStop time.Duration `name:"soft-stop" help:"How long waits may go on after a stop." env:"FEIRA_GATEWAY_SOFT_STOP" default:"10s"`
 }
@@ -51,6 +61,12 @@ func (g Gateway) faults() faults {
 	faults.add("api_rate", checkRange(int64(g.APIRate), 1, 1_000_000))
 	faults.add("client_time", checkDuration(g.ClientTime, 100*time.Millisecond, time.Hour))
 	faults.add("linger", checkDuration(g.Linger, time.Millisecond, time.Hour))
+	if g.PublicURL != "" {
+		faults.add("public_url", checkURL(g.PublicURL, "http", "https"))
+	}
+	for i, text := range g.ConnectRedirects {
+		faults.add(fmt.Sprintf("connect_redirects[%d]", i), checkURL(text, "http", "https"))
+	}
 	faults.add("soft_stop", checkDuration(g.SoftStop, time.Second, time.Hour))
 	return faults
 }

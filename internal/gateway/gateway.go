@@ -48,6 +48,8 @@ type Config struct {
 	Rates     Rates
 	Addresses Addresses
 	Post      Post
+	// Connecting is how people connect their accounts.
+	Connecting Connecting
 	// Ready is nil when what is behind the gateway can be reached, and it knows
 	// the tenants and the keys.
 	Ready func(context.Context) error
@@ -97,7 +99,7 @@ func (c Config) withDefaults() Config {
 
 // Validate joins every fault, each naming its field.
 func (c Config) Validate() error {
-	var faults []error
+	faults := []error{c.Connecting.validate()}
 	for name, missing := range map[string]bool{
 		"Addresses": c.Addresses == nil,
 		"Books":     c.Books == nil,
@@ -138,6 +140,7 @@ type Gateway struct {
 	handler  http.Handler
 	sessions *views
 	doors    *doors
+	returns  redirects
 }
 
 // New makes a gateway with all its endpoints.
@@ -154,6 +157,9 @@ func New(config Config) (*Gateway, error) {
 		return nil, err
 	}
 	if made.doors, err = newDoors(); err != nil {
+		return nil, err
+	}
+	if made.returns, err = parseRedirects(config.Connecting.Redirects); err != nil {
 		return nil, err
 	}
 	made.routes()
@@ -190,4 +196,5 @@ func (g *Gateway) routes() {
 	g.selfRoutes()
 	g.readyRoutes()
 	g.standingRoutes()
+	g.connectRoutes()
 }

@@ -25,6 +25,9 @@ var (
 	// ErrUnfit occurs when a credential cannot be one of its server; the text says
 	// what is wrong, and never what it is.
 	ErrUnfit = errors.New("unfit credential")
+	// ErrNotConnectable occurs when accounts of a server are not connected by a
+	// person's word, or no application is registered for it.
+	ErrNotConnectable = errors.New("not connectable")
 	// ErrUnavailable occurs when what a port stands for cannot be reached now.
 	ErrUnavailable = errors.New("unavailable")
 )

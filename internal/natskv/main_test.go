@@ -54,6 +54,7 @@ func furnishAs(t *testing.T, server *testenv.Server, replicas int) *bench {
 		{Bucket: events.BucketKeys},
 		{Bucket: events.BucketRates, TTL: events.RatesAge, Storage: jetstream.MemoryStorage},
 		{Bucket: events.BucketReplies, TTL: events.RepliesAge, LimitMarkerTTL: events.ReplyMarkerAge},
+		{Bucket: events.BucketGrants, TTL: events.GrantsAge},
 	} {
 		config.Replicas = replicas
 		_, err := b.js.CreateKeyValue(t.Context(), config)

@@ -21,6 +21,7 @@ import (
 	"github.com/feira-dev/feira/events"
 	"github.com/feira-dev/feira/internal/access"
 	"github.com/feira-dev/feira/internal/config"
+	"github.com/feira-dev/feira/internal/sandbox"
 	"github.com/feira-dev/feira/internal/tenant"
 )
 
@@ -63,6 +64,8 @@ func TestDialogues(t *testing.T) {
 	for folder, change := range beds(model.URL) {
 		b := Start(t, change)
 		b.Tenants(t, tenant.Tenant{ID: "tenant_live", Servers: []string{"stripe", "correios"}, Environment: events.EnvironmentLive})
+		_, err := b.Operator.Register(t.Context(), "melhor-envio", events.EnvironmentTest, `{"client_id":"saas-app","client_secret":"secret-of-the-app-`+sandbox.Mark+`"}`)
+		require.NoError(t, err)
 		document = fetchDocument(t, b.Address)
 		known := map[string]string{"platform": b.Dev.Key, "live": b.Platform(t, events.EnvironmentLive)}
 		_, known["acme"] = b.Key(t, access.MintParams{Tenant: "tenant_acme", Scopes: []access.Scope{access.ScopeAll}})

@@ -51,6 +51,8 @@ func rules() []rule {
 		named("whsec", `\bwhsec_[0-9A-Za-z+/=_-]{20,}`),
 		named("sent", `\bfeira_[0-9a-f]{40}\b`),
 		named("intent", `\b(?:pi|ch)_[0-9A-Za-z_]{20,}`),
+		named("link", `\blnk_[0-9A-Z]+`),
+		fixed("{port}", `127\.0\.0\.1(?::|%3A)(\d+)`),
 		named("cursor", `"next_cursor":"([^"]+)"`),
 		named("before", `"next_before":"([^"]+)"`),
 		named("event", `(?m)^id: (\S+)$`),

@@ -98,6 +98,9 @@ func walls() map[string]wall {
 		"payment-status-stream":      {path: call("/payment-status/stream")},
 		"verification-status":        {path: call("/verification-status")},
 		"verification-status-stream": {path: call("/verification-status/stream")},
+		"connect-start": {path: fixed("/v1/connect/start"), body: func(of target) string {
+			return `{"server_id":"stripe","redirect_uri":"http://127.0.0.1/","user_id":"` + of.tenant + `"}`
+		}},
 	}
 }
 
