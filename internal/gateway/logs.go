@@ -87,7 +87,7 @@ func (c *calls) begin(record events.Record, at events.ToolCallPlace, tool string
 	c.at[at] = len(c.list)
 	c.list = append(c.list, LoggedCall{
 		ID: string(at.ID()), SessionID: string(at.Session), Tool: tool, ToolName: tool, Status: "running",
-		Input: objectOr(input), Output: json.RawMessage("null"), CalledAt: momentOf(record.Time),
+		Input: waits.JSON(string(input)), Output: json.RawMessage("null"), CalledAt: momentOf(record.Time),
 	})
 }
 

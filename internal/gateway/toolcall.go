@@ -61,17 +61,10 @@ func resultOf(call waits.Call) ToolResult {
 	return result
 }
 
-func objectOr(input json.RawMessage) json.RawMessage {
-	if len(bytes.TrimSpace(input)) == 0 || !json.Valid(input) {
-		return json.RawMessage("{}")
-	}
-	return input
-}
-
 // equalJSON compares documents, whatever their spaces and the order of keys.
 func equalJSON(a, b json.RawMessage) bool {
 	var left, right any
-	return decodeNumbers(objectOr(a), &left) == nil && decodeNumbers(objectOr(b), &right) == nil && reflect.DeepEqual(left, right)
+	return decodeNumbers(waits.JSON(string(a)), &left) == nil && decodeNumbers(waits.JSON(string(b)), &right) == nil && reflect.DeepEqual(left, right)
 }
 
 func decodeNumbers(text []byte, into any) error {

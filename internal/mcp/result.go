@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
+	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/feira-dev/feira/internal/egress"
 	"github.com/feira-dev/feira/internal/hostile"
@@ -50,6 +51,20 @@ func textOf(scrubber *egress.Scrubber, result *sdk.CallToolResult) string {
 func sameJSON(text string, structure any) bool {
 	var parsed any
 	return json.Unmarshal([]byte(text), &parsed) == nil && reflect.DeepEqual(parsed, structure)
+}
+
+// promised holds a result against what the server has said of it: where there is
+// a schema, the structure is part of the answer.
+func (t *tool) promised(result *sdk.CallToolResult) bool {
+	if t.returns == nil {
+		return true
+	}
+	text, err := json.Marshal(result.StructuredContent)
+	if result.StructuredContent == nil || err != nil {
+		return false
+	}
+	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+	return err == nil && t.returns.Validate(document) == nil
 }
 
 func encode(value any) (string, error) {

@@ -36,6 +36,9 @@ type tool struct {
 	// schema is nil when arguments cannot be checked in bounded time: then the
 	// server alone does it.
 	schema *jsonschema.Schema
+	// returns is what the server says of its structured answers, nil when it says
+	// nothing, or nothing that can be held against one in bounded time.
+	returns *jsonschema.Schema
 }
 
 // toolset is a server's list of tools; it does not change.
@@ -135,6 +138,7 @@ func prepare(to target, from *sdk.Tool) (*tool, agent.Tool, error) {
 	if made.schema, err = compile(parameters); err != nil {
 		return nil, agent.Tool{}, err
 	}
+	made.returns = returnsOf(from.OutputSchema)
 	// A stranger's words stand among Feira's own here, so they are named as such.
 	description := to.scrubber().Scrub(hostile.Clean(from.Description))
 	if description != "" {
@@ -165,6 +169,20 @@ func parametersOf(to target, from any) (json.RawMessage, error) {
 		return nil, fmt.Errorf("its schema has over %d bytes", maxSchema)
 	}
 	return text, nil
+}
+
+// returnsOf is the schema of a tool's structured answers. One that cannot be
+// read keeps no tool from being called.
+func returnsOf(from any) *jsonschema.Schema {
+	text, err := json.Marshal(from)
+	if from == nil || err != nil || len(text) > maxSchema {
+		return nil
+	}
+	schema, err := argument.CompileForeign(text)
+	if err != nil {
+		return nil
+	}
+	return schema
 }
 
 // compile makes a schema ready to check with: none where that could take for ever.

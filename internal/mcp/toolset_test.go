@@ -300,6 +300,37 @@ func TestAResultIsTextForTheModel(t *testing.T) {
 	require.NotContains(t, b.client.outputOf(secret, &cutting), "tok")
 }
 
+func TestAnAnswerIsHeldAgainstItsSchema(t *testing.T) {
+	t.Parallel()
+	text := []sdk.Content{&sdk.TextContent{Text: "found"}}
+	numbers := map[string]any{"type": "object", "required": []any{"a"}, "properties": map[string]any{"a": map[string]any{"type": "integer"}}}
+	for name, row := range map[string]struct {
+		schema any
+		result sdk.CallToolResult
+		want   bool
+	}{
+		"no schema":                   {nil, sdk.CallToolResult{Content: text}, true},
+		"what it says":                {numbers, sdk.CallToolResult{Content: text, StructuredContent: map[string]any{"a": 1.0}}, true},
+		"another type":                {numbers, sdk.CallToolResult{Content: text, StructuredContent: map[string]any{"a": "1"}}, false},
+		"a part is missing":           {numbers, sdk.CallToolResult{StructuredContent: map[string]any{}}, false},
+		"no structure":                {numbers, sdk.CallToolResult{Content: text}, false},
+		"a schema that is none":       {map[string]any{"type": 7}, sdk.CallToolResult{Content: text}, true},
+		"a schema that is very large": {map[string]any{"type": "object", "description": strings.Repeat("x", maxSchema)}, sdk.CallToolResult{}, true},
+	} {
+		made, _, err := prepare(box(false), &sdk.Tool{Name: "find", OutputSchema: row.schema})
+		require.NoError(t, err, name)
+		require.Equal(t, row.want, made.promised(&row.result), name)
+	}
+	b := setup(t, tenant.Endpoint{URL: "http://127.0.0.1:1"}, nil)
+	for safety, want := range map[agent.Safety]events.ToolStatus{agent.SafetyRead: events.ToolError, agent.SafetyUnsafe: events.ToolUnknown} {
+		made := &tool{name: "find", safety: safety, returns: returnsOf(numbers)}
+		result := b.client.judge(errand{to: box(false), tool: made}, reply{result: &sdk.CallToolResult{Content: text}})
+		require.Equal(t, want, result.Status)
+		require.Contains(t, result.Fault.Message, "its own schema")
+		require.Empty(t, result.Output)
+	}
+}
+
 func TestFaultsOfAConfigNameTheirFields(t *testing.T) {
 	t.Parallel()
 	for want, config := range map[string]Config{

@@ -103,6 +103,9 @@ func (c *Client) judgeResult(e errand, got reply) agent.Result {
 	case got.result.IsError:
 		message := e.to.key.Server + " says: " + said(e.to.scrubber(), output)
 		return failure(events.FaultProviderError, message)
+	case !e.tool.promised(got.result):
+		result := failure(events.FaultProviderError, e.to.key.Server+" answered with something other than what its own schema of the answer says")
+		return e.unless(result, "; the call had its effect")
 	default:
 		return agent.Result{Status: events.ToolOK, Output: output}
 	}

@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
+	"sync"
 
 	"github.com/goccy/go-yaml"
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -19,13 +21,24 @@ import (
 //go:embed manifests
 var embedded embed.FS
 
-// Embedded are the manifests that come with the program, sorted by file name.
-func Embedded() ([]Manifest, error) {
+// embeddedOnce reads them at the first call: they are the same for as long as the
+// program runs. What it returns is not changed by anybody.
+var embeddedOnce = sync.OnceValues(func() ([]Manifest, error) {
 	below, err := fs.Sub(embedded, "manifests")
 	if err != nil {
 		return nil, fmt.Errorf("opening manifests: %w", err)
 	}
 	return Load(below)
+})
+
+// Embedded are the manifests that come with the program, sorted by file name.
+func Embedded() ([]Manifest, error) {
+	read, err := embeddedOnce()
+	own := slices.Clone(read)
+	for i := range own {
+		own[i].Tools = slices.Clone(own[i].Tools)
+	}
+	return own, err
 }
 
 // Load reads every *.yaml of a folder, each with its parts: the *.yaml of the

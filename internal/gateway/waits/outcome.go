@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/feira-dev/feira/events"
@@ -155,10 +156,10 @@ func (o *Outcome) call(record events.Record, event *events.ToolReturned) Call {
 	return call
 }
 
-// JSON is the text where it is JSON, an empty object where it is empty, and
+// JSON is the text where it is JSON, an empty object where it is blank, and
 // the text as a string otherwise.
 func JSON(text string) json.RawMessage {
-	if text == "" {
+	if strings.TrimSpace(text) == "" {
 		return json.RawMessage(`{}`)
 	}
 	if json.Valid([]byte(text)) {
