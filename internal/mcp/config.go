@@ -16,19 +16,12 @@ import (
 
 // Defaults of [Config].
 const (
-	DefaultTimeout         = 30 * time.Second
-	DefaultConnectTimeout  = 10 * time.Second
-	DefaultListTTL         = 5 * time.Minute
-	DefaultIdle            = 2 * time.Minute
-	DefaultSessions        = 256
-	DefaultTenantSessions  = 8
-	DefaultMaxResponse     = 1 << 20
-	DefaultMaxOutput       = 64 << 10
-	DefaultConcurrency     = 16
-	DefaultQueueWait       = 5 * time.Second
-	DefaultBreakerFailures = 10
-	DefaultBreakerOpen     = 30 * time.Second
-	DefaultPath            = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+	DefaultConnectTimeout = 10 * time.Second
+	DefaultListTTL        = 5 * time.Minute
+	DefaultIdle           = 2 * time.Minute
+	DefaultSessions       = 256
+	DefaultTenantSessions = 8
+	DefaultPath           = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 )
 
 // TokenField is the one field of a credential for an MCP server.
@@ -102,18 +95,18 @@ type Config struct {
 func (c Config) withDefaults() Config {
 	orDefault(&c.Path, DefaultPath)
 	orDefault(&c.Version, "dev")
-	orDefault(&c.Timeout, DefaultTimeout)
+	orDefault(&c.Timeout, egress.DefaultTimeout)
 	orDefault(&c.ConnectTimeout, DefaultConnectTimeout)
 	orDefault(&c.ListTTL, DefaultListTTL)
 	orDefault(&c.Idle, DefaultIdle)
 	orDefault(&c.Sessions, DefaultSessions)
 	orDefault(&c.TenantSessions, DefaultTenantSessions)
-	orDefault(&c.Concurrency, DefaultConcurrency)
-	orDefault(&c.QueueWait, DefaultQueueWait)
-	orDefault(&c.BreakerFailures, DefaultBreakerFailures)
-	orDefault(&c.BreakerOpen, DefaultBreakerOpen)
-	orDefault(&c.MaxResponse, DefaultMaxResponse)
-	orDefault(&c.MaxOutput, DefaultMaxOutput)
+	orDefault(&c.Concurrency, egress.DefaultConcurrency)
+	orDefault(&c.QueueWait, egress.DefaultQueueWait)
+	orDefault(&c.BreakerFailures, egress.DefaultBreakerFailures)
+	orDefault(&c.BreakerOpen, egress.DefaultBreakerOpen)
+	orDefault(&c.MaxResponse, egress.DefaultMaxResponse)
+	orDefault(&c.MaxOutput, egress.DefaultMaxOutput)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}

@@ -9,21 +9,14 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/feira-dev/feira/internal/egress"
 	"github.com/feira-dev/feira/internal/hostile"
 )
 
 // Defaults of [Config].
 const (
-	DefaultTimeout     = 30 * time.Second
-	DefaultMaxResponse = 1 << 20
-	DefaultMaxOutput   = 64 << 10
-	DefaultTries       = 3
-	DefaultRetryWait   = 500 * time.Millisecond
-
-	DefaultConcurrency     = 16
-	DefaultQueueWait       = 5 * time.Second
-	DefaultBreakerFailures = 10
-	DefaultBreakerOpen     = 30 * time.Second
+	DefaultTries     = 3
+	DefaultRetryWait = 500 * time.Millisecond
 )
 
 // Config says how a [Client] works.
@@ -87,15 +80,15 @@ func (c Config) withDefaults() (Config, error) {
 		}
 		c.Manifests = manifests
 	}
-	orDefault(&c.Timeout, DefaultTimeout)
+	orDefault(&c.Timeout, egress.DefaultTimeout)
 	orDefault(&c.Tries, DefaultTries)
 	orDefault(&c.RetryWait, DefaultRetryWait)
-	orDefault(&c.Concurrency, DefaultConcurrency)
-	orDefault(&c.QueueWait, DefaultQueueWait)
-	orDefault(&c.BreakerFailures, DefaultBreakerFailures)
-	orDefault(&c.BreakerOpen, DefaultBreakerOpen)
-	orDefault(&c.MaxResponse, DefaultMaxResponse)
-	orDefault(&c.MaxOutput, DefaultMaxOutput)
+	orDefault(&c.Concurrency, egress.DefaultConcurrency)
+	orDefault(&c.QueueWait, egress.DefaultQueueWait)
+	orDefault(&c.BreakerFailures, egress.DefaultBreakerFailures)
+	orDefault(&c.BreakerOpen, egress.DefaultBreakerOpen)
+	orDefault(&c.MaxResponse, egress.DefaultMaxResponse)
+	orDefault(&c.MaxOutput, egress.DefaultMaxOutput)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
