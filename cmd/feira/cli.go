@@ -55,6 +55,7 @@ type cli struct {
 	Credit     creditCommand     `cmd:"" name:"credit" help:"Give tenants prepaid credit, show their accounts."`
 	Export     exportCommand     `cmd:"" name:"export" help:"Tell other billing systems what was used; ask them what they have."`
 	Budget     budgetCommand     `cmd:"" help:"Show what tenants have spent of their budgets."`
+	Webhook    webhookCommand    `cmd:"" help:"Try out what providers' webhooks cause."`
 	Dead       deadCommand       `cmd:"" help:"Show what was given up."`
 	Bench      benchCommand      `cmd:"" help:"Measure Feira on this machine, or on a broker of its own."`
 	Check      configCommand     `cmd:"" name:"config" help:"Check the configuration."`

@@ -238,3 +238,8 @@ func connectionID(id tenant.ID, server string, env events.Environment) string {
 	sum := sha256.Sum256([]byte(strings.Join([]string{"feira/connection", string(id), server, string(env)}, "\n")))
 	return connectionPrefix + events.TenantTag(id) + strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:10]))
 }
+
+// ConnectionID names a tenant's connection with a server.
+func ConnectionID(id tenant.ID, server string, env events.Environment) string {
+	return connectionID(id, server, env)
+}

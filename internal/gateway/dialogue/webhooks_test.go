@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -259,4 +260,24 @@ func TestWebhooksWaitForTheBroker(t *testing.T) {
 	require.Eventually(t, func() bool { return send() == http.StatusOK }, 30*time.Second, 50*time.Millisecond)
 	stored := testenv.Written(t, server.URL)
 	require.GreaterOrEqual(t, stored[events.StreamWebhooks], uint64(2))
+}
+
+// What the command line simulates is taken in as the provider's own would be.
+func TestSimulatedWebhooksAreTakenIn(t *testing.T) {
+	t.Parallel()
+	b := Start(t, nil)
+	kinds := map[string]string{"asaas": "PAYMENT_RECEIVED", "stripe": "payment_intent.succeeded", "melhor-envio": "order.posted", "z-api": "ReceivedCallback", "correios": "x"}
+	b.Tenants(t, tenant.Tenant{ID: "tenant_um", Servers: slices.Sorted(maps.Keys(kinds))})
+	for server, kind := range kinds {
+		sent, err := b.Operator.Simulate(t.Context(), app.SimulateParams{Tenant: "tenant_um", Server: server, Gateway: b.Dev.HTTP, Kind: kind, Object: "thing_1", ID: "evt_1"})
+		require.NoError(t, err, server)
+		require.Eventually(t, func() bool {
+			log, err := b.Broker.Log().Load(t.Context(), "tenant_um", events.InboxSession("tenant_um", sent.Connection))
+			require.NoError(t, err)
+			return len(log) == 2
+		}, 30*time.Second, 20*time.Millisecond, server)
+	}
+	b.Tenants(t, tenant.Tenant{ID: "tenant_live", Servers: []string{"stripe"}, Environment: events.EnvironmentLive})
+	_, err := b.Operator.Simulate(t.Context(), app.SimulateParams{Tenant: "tenant_live", Server: "stripe", Gateway: b.Dev.HTTP, Kind: "payment_intent.succeeded"})
+	require.ErrorIs(t, err, app.ErrNotSimulated)
 }
