@@ -45,7 +45,7 @@ type AddressRow struct {
 	Header       string  `json:"header,omitempty" doc:"Of the scheme hmac: where the signature stands."`
 	Secret       string  `json:"secret,omitempty" doc:"Told once, when it is made here. It is never shown again."`
 	CreatedAt    Moment  `json:"created_at"`
-	OldUntil     *Moment `json:"old_secret_until" doc:"Until when the secret before this one is taken too; null when there is none."`
+	OldUntil     *Moment `json:"old_secret_until" nullable:"true" doc:"Until when the secret before this one is taken too; null when there is none."`
 }
 
 type addressIn struct {

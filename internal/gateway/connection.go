@@ -26,9 +26,9 @@ type ConnectionRow struct {
 	DisplayName string   `json:"display_name"`
 	Fields      []string `json:"fields" doc:"Names of the secret's parts."`
 	CreatedAt   Moment   `json:"created_at"`
-	ConnectedAt *Moment  `json:"connected_at"`
-	RevokedAt   *Moment  `json:"revoked_at"`
-	ExpiresAt   *Moment  `json:"expires_at"`
+	ConnectedAt *Moment  `json:"connected_at" nullable:"true"`
+	RevokedAt   *Moment  `json:"revoked_at" nullable:"true"`
+	ExpiresAt   *Moment  `json:"expires_at" nullable:"true"`
 }
 
 // Secret is a credential on its way in: one line, or an object of fields.

@@ -20,9 +20,9 @@ type KeyRow struct {
 	Tenant      string             `json:"tenant_id,omitempty"`
 	Scopes      []access.Scope     `json:"scopes"`
 	CreatedAt   Moment             `json:"created_at"`
-	LastUsedAt  *Moment            `json:"last_used_at"`
-	RevokedAt   *Moment            `json:"revoked_at"`
-	ExpiresAt   *Moment            `json:"expires_at"`
+	LastUsedAt  *Moment            `json:"last_used_at" nullable:"true"`
+	RevokedAt   *Moment            `json:"revoked_at" nullable:"true"`
+	ExpiresAt   *Moment            `json:"expires_at" nullable:"true"`
 }
 
 // NewKey is a key on the one occasion on which its text is shown.

@@ -41,8 +41,8 @@ type Session struct {
 	Status    string            `json:"status" enum:"active,closed,error"`
 	Metadata  map[string]string `json:"metadata,omitempty" doc:"Stamped on every usage row of the session."`
 	CreatedAt Moment            `json:"created_at"`
-	ClosedAt  *Moment           `json:"closed_at"`
-	ExpiresAt *Moment           `json:"expires_at,omitempty" doc:"When the session ends if nothing happens in it until then."`
+	ClosedAt  *Moment           `json:"closed_at" nullable:"true"`
+	ExpiresAt *Moment           `json:"expires_at,omitempty" nullable:"true" doc:"When the session ends if nothing happens in it until then."`
 	ToolCalls int               `json:"tool_calls_count"`
 }
 

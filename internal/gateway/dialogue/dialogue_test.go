@@ -67,6 +67,7 @@ func TestDialogues(t *testing.T) {
 		_, err := b.Operator.Register(t.Context(), "melhor-envio", events.EnvironmentTest, `{"client_id":"saas-app","client_secret":"secret-of-the-app-`+sandbox.Mark+`"}`)
 		require.NoError(t, err)
 		document = fetchDocument(t, b.Address)
+		court := newCourt(t, b.Address)
 		known := map[string]string{"platform": b.Dev.Key, "live": b.Platform(t, events.EnvironmentLive)}
 		_, known["acme"] = b.Key(t, access.MintParams{Tenant: "tenant_acme", Scopes: []access.Scope{access.ScopeAll}})
 		_, known["reader"] = b.Key(t, access.MintParams{Tenant: "tenant_acme", Scopes: []access.Scope{access.ScopeSessionsRead}})
@@ -76,6 +77,9 @@ func TestDialogues(t *testing.T) {
 				target, _, _ = strings.Cut(target, "\n")
 				if id, found := document.operation(method, target); found {
 					seen[fmt.Sprintf("%s %d", id, turn.Answer.Status)] = true
+					for _, fault := range court.faults(t, turn) {
+						t.Errorf("%s: %s: the document does not say so: %s", path, turn.Name, fault)
+					}
 				}
 			}
 		}
