@@ -40,6 +40,7 @@ type cli struct {
 	Tenant     tenantCommand     `cmd:"" help:"Register, list, show, pause, resume and delete tenants."`
 	Credential credentialCommand `cmd:"" help:"Seal, list and delete the credentials of a tenant."`
 	Key        keyCommand        `cmd:"" help:"Create, list and revoke API keys."`
+	Trigger    triggerCommand    `cmd:"" help:"Have tenants' endpoints told what their agents do."`
 	Provider   providerCommand   `cmd:"" help:"List the providers and their tools, check manifests."`
 	Vault      vaultCommand      `cmd:"" help:"Rotate keys, read the audit of decryptions, shred a tenant's credentials."`
 	Send       sendCommand       `cmd:"" help:"Send a request to a tenant's agent and print its answer."`

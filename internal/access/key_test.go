@@ -22,7 +22,7 @@ func TestMintFillsWhatWasLeftOut(t *testing.T) {
 	want := access.Key{
 		ID: key.ID, Hash: secret.Hash(), Name: "shop", Prefix: secret.Prefix(), Environment: events.EnvironmentTest,
 		Scopes: []access.Scope{
-			"connections:read", "connections:write", "sessions:read", "sessions:write", "tools:execute", "triggers:write", "usage:read",
+			"connections:read", "connections:write", "sessions:read", "sessions:write", "tools:execute", "triggers:read", "triggers:write", "usage:read",
 		},
 		CreatedAt: moment(),
 	}

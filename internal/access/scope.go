@@ -20,6 +20,7 @@ const (
 	ScopeConnectionsRead  Scope = "connections:read"
 	ScopeConnectionsWrite Scope = "connections:write"
 	ScopeUsageRead        Scope = "usage:read"
+	ScopeTriggersRead     Scope = "triggers:read"
 	ScopeTriggersWrite    Scope = "triggers:write"
 	ScopeTenantsWrite     Scope = "tenants:write"
 	ScopeKeysWrite        Scope = "keys:write"
@@ -38,7 +39,7 @@ func Scopes() []Scope {
 func DefaultScopes() []Scope {
 	return []Scope{
 		ScopeSessionsRead, ScopeSessionsWrite, ScopeToolsExecute, ScopeConnectionsRead, ScopeConnectionsWrite,
-		ScopeUsageRead, ScopeTriggersWrite,
+		ScopeUsageRead, ScopeTriggersRead, ScopeTriggersWrite,
 	}
 }
 

@@ -46,6 +46,10 @@ func buildGateway(ctx context.Context, k *kit) (lifecycle.Part, error) {
 	if err != nil {
 		return nil, err
 	}
+	desk, err := k.desk(ctx)
+	if err != nil {
+		return nil, err
+	}
 	kept, err := kv.Replies(ctx, natskv.RepliesConfig{})
 	if err != nil {
 		return nil, err
@@ -87,6 +91,7 @@ func buildGateway(ctx context.Context, k *kit) (lifecycle.Part, error) {
 		Metrics:     k.telemetry.MetricsHandler(),
 		Directory:   shelf{operator: operator, client: providers},
 		Safe:        safe{operator},
+		Triggers:    counterDesk{desk},
 		Books:       books,
 		Replies:     replies{kept},
 		Rates:       rates{shared},

@@ -119,9 +119,12 @@ func (o *Operator) Credentials(ctx context.Context, id tenant.ID) ([]CredentialE
 	if err != nil {
 		return nil, err
 	}
-	entries := make([]CredentialEntry, len(stored))
-	for i, entry := range stored {
-		entries[i] = newCredentialEntry(entry, o.kit.now())
+	entries := make([]CredentialEntry, 0, len(stored))
+	for _, entry := range stored {
+		if _, err := events.ParseTriggerID(entry.Server); err == nil {
+			continue // what signs for a trigger is no credential of a server
+		}
+		entries = append(entries, newCredentialEntry(entry, o.kit.now()))
 	}
 	return entries, nil
 }

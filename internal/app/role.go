@@ -20,6 +20,7 @@ const (
 	RoleMeter     Role = "meter"
 	RoleUpkeep    Role = "upkeep"
 	RoleWebhooks  Role = "webhooks"
+	RoleTriggers  Role = "triggers"
 )
 
 // spec is what a role is: its name, what it does, and how its part is made
@@ -38,6 +39,7 @@ func specs() []spec {
 		{RoleScheduler, "grants waiting requests fairly, one leader at a time", buildScheduler},
 		{RoleUpkeep, "renews the tokens of accounts that nobody uses", buildUpkeep},
 		{RoleWebhooks, "routes providers' events to sessions and requests", buildWebhooks},
+		{RoleTriggers, "tells tenants' endpoints what their agents did", buildTriggers},
 		{RoleWorker, "runs the agents of granted requests", buildWorker},
 		{RoleGateway, "serves the HTTP API", buildGateway},
 	}

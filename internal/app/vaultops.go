@@ -124,6 +124,9 @@ func (o *Operator) DeleteTenant(ctx context.Context, id tenant.ID) (int, error) 
 	if err := o.revokeTenant(ctx, id); err != nil {
 		return 0, err
 	}
+	if err := o.dropTriggers(ctx, id); err != nil {
+		return 0, err
+	}
 	destroyed, err := o.Shred(ctx, id)
 	if err != nil {
 		return destroyed, err

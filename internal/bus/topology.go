@@ -162,7 +162,7 @@ func (t Topology) consumers() []durable {
 			AckWait: t.RunLease, MaxDeliver: -1, MaxAckPending: -1, MaxWaiting: maxWaiting,
 		}},
 		{stream: events.StreamSessions, config: batchConsumer(events.DurableMeter)},
-		{stream: events.StreamSessions, config: batchConsumer(events.DurableTriggers)},
+		{stream: events.StreamSessions, config: inOrder(batchConsumer(events.DurableTriggers))},
 		{stream: events.StreamUsage, config: batchConsumer(events.DurableLedger)},
 		{stream: events.StreamWebhooks, config: batchConsumer(events.DurableWebhooks)},
 		{stream: events.StreamSessions, config: batchConsumer(events.DurableObjects)},
@@ -174,6 +174,13 @@ func batchConsumer(name string) jetstream.ConsumerConfig {
 		Durable: name, AckPolicy: jetstream.AckExplicitPolicy,
 		AckWait: batchLease, MaxDeliver: -1, MaxAckPending: maxBatchPending, MaxWaiting: maxWaiting,
 	}
+}
+
+// inOrder has a message delivered when the one before it is acknowledged, and no
+// sooner: what a killed reader held comes again before all that is newer.
+func inOrder(config jetstream.ConsumerConfig) jetstream.ConsumerConfig {
+	config.MaxAckPending = 1
+	return config
 }
 
 func (t Topology) buckets() []jetstream.KeyValueConfig {

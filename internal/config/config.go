@@ -41,6 +41,7 @@ type Config struct {
 	Ledger    Ledger    `embed:"" prefix:"ledger-" group:"Ledger"`
 	Export    Export    `embed:"" prefix:"export-" group:"Ledger"`
 	Upkeep    Upkeep    `embed:"" prefix:"upkeep-" group:"Upkeep"`
+	Triggers  Triggers  `embed:"" prefix:"triggers-" group:"Triggers"`
 	Telemetry Telemetry `embed:"" group:"Telemetry"`
 }
 
@@ -59,6 +60,7 @@ func (c Config) WithDefaults() Config {
 	c.Provider = c.Provider.WithDefaults()
 	c.Vault = c.Vault.WithDefaults()
 	c.Upkeep = c.Upkeep.WithDefaults()
+	c.Triggers = c.Triggers.WithDefaults()
 	c.Telemetry = c.Telemetry.WithDefaults()
 	return c
 }
@@ -80,6 +82,7 @@ func (c Config) Validate() error {
 	faults.section("mcp", c.MCP.faults())
 	faults.section("vault", c.Vault.faults())
 	faults.section("upkeep", c.Upkeep.faults())
+	faults.section("triggers", c.Triggers.faults())
 	faults.section("telemetry", c.Telemetry.faults())
 	return faults.join()
 }

@@ -43,6 +43,7 @@ type Config struct {
 	Catalogue agent.Catalogue
 	Directory Directory
 	Safe      Safe
+	Triggers  Triggers
 	Books     Books
 	Replies   Replies
 	Rates     Rates
@@ -118,6 +119,7 @@ func (c Config) Validate() error {
 		"Roll":      c.Roll == nil,
 		"Safe":      c.Safe == nil,
 		"Tenants":   c.Tenants == nil,
+		"Triggers":  c.Triggers == nil,
 		"Waits":     c.Waits == nil,
 	} {
 		if missing {
@@ -192,6 +194,7 @@ func (g *Gateway) routes() {
 	g.catalogueRoutes()
 	g.usageRoutes()
 	g.keyRoutes()
+	g.triggerRoutes()
 	g.tenantRoutes()
 	g.selfRoutes()
 	g.readyRoutes()

@@ -44,7 +44,9 @@ const All = "*"
 type Trigger struct {
 	ID     events.TriggerID `json:"id"`
 	Tenant tenant.ID        `json:"tenant"`
-	Name   string           `json:"name"`
+	// Environment is the tenant's.
+	Environment events.Environment `json:"environment"`
+	Name        string             `json:"name"`
 	// Event is the pattern of what is told: a name, "payment.*" or "*".
 	Event string `json:"event"`
 	// Server leaves in only what one of the tenant's servers did; empty for all.

@@ -17,7 +17,7 @@ func TestEveryEndpointRefusesAlike(t *testing.T) {
 	const most = 4096
 	b := &wallBundle{Bed: Start(t, func(c *config.Config) { c.Gateway.MaxBody = most })}
 	rows := walls()
-	of := target{tenant: "tenant_acme", session: "ses_0", request: "req_0", connection: "ca_0", key: "key_0"}
+	of := target{tenant: "tenant_acme", session: "ses_0", request: "req_0", connection: "ca_0", trigger: "trg_0", key: "key_0"}
 	for path, methods := range fetchDocument(t, b.Address).Paths {
 		for method, operation := range methods {
 			at := path

@@ -151,7 +151,7 @@ func TestEveryPostTakesAnIdempotencyKey(t *testing.T) {
 	t.Parallel()
 	b := setupAsking(t)
 	rows := walls()
-	of := target{tenant: "tenant_ghost", session: "ses_0", request: "req_0", connection: "ca_0", key: "key_0"}
+	of := target{tenant: "tenant_ghost", session: "ses_0", request: "req_0", connection: "ca_0", trigger: "trg_0", key: "key_0"}
 	for _, methods := range fetchDocument(t, b.Address).Paths {
 		operation, found := methods["post"]
 		if !found || len(operation.Security) == 0 || operation.ID == "mcp" {

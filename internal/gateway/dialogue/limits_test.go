@@ -51,7 +51,7 @@ func TestRateOfEveryEndpoint(t *testing.T) {
 	require.Equal(t, "0", first.Header.Get("RateLimit-Remaining"))
 	require.Equal(t, "60", first.Header.Get("RateLimit-Reset"))
 	rows := walls()
-	of := target{tenant: "tenant_slow", session: "ses_0", request: "req_0", connection: "ca_0", key: "key_0"}
+	of := target{tenant: "tenant_slow", session: "ses_0", request: "req_0", connection: "ca_0", trigger: "trg_0", key: "key_0"}
 	for _, methods := range fetchDocument(t, b.Address).Paths {
 		for method, operation := range methods {
 			row, walled := rows[operation.ID]

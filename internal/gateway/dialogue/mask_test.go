@@ -39,6 +39,8 @@ func rules() []rule {
 		named("exchange", `(?m)^X-Request-Id: (req_[0-9a-z]+)$`),
 		named("csk", `\bcsk_(?:live|test)_[0-9A-Za-z]{20,}`),
 		named("prefix", `\bcsk_(?:live|test)_[0-9A-Za-z]+`),
+		named("trg", `\btrg_[0-9a-z]{20,}`),
+		named("msg", `\bmsg_[0-9a-f]{32}`),
 		named("ses", `\bses_[0-9a-z]+`),
 		named("mcs", `\bmcs_[0-9a-z]+`),
 		named("tc", `\btc_[0-9a-zA-Z]+`),

@@ -25,6 +25,7 @@ type target struct {
 	session    string
 	request    string
 	connection string
+	trigger    string
 	key        string
 }
 
@@ -48,6 +49,9 @@ func walls() map[string]wall {
 			at := events.ToolCallPlace{Session: events.SessionID(of.session), Request: events.RequestID(of.request)}
 			return "/v1/tool-calls/" + string(at.ID()) + rest
 		}
+	}
+	trigger := func(rest string) func(target) string {
+		return func(of target) string { return "/v1/triggers/" + of.trigger + rest }
 	}
 	customer := func(rest string) func(target) string {
 		return func(of target) string { return "/v1/tenants/" + of.tenant + rest }
@@ -101,6 +105,19 @@ func walls() map[string]wall {
 		"connect-start": {path: fixed("/v1/connect/start"), body: func(of target) string {
 			return `{"server_id":"stripe","redirect_uri":"http://127.0.0.1/","user_id":"` + of.tenant + `"}`
 		}},
+
+		"create-trigger": {path: fixed("/v1/triggers"), body: func(of target) string {
+			return `{"name":"mine","event":"*","webhook_url":"https://mine.example/","user_id":"` + of.tenant + `"}`
+		}},
+		"list-triggers":           {path: func(of target) string { return "/v1/triggers?user_id=" + of.tenant }},
+		"get-trigger":             {path: trigger("")},
+		"delete-trigger":          {path: trigger("")},
+		"pause-trigger":           {path: trigger("/pause")},
+		"resume-trigger":          {path: trigger("/resume")},
+		"rotate-trigger-secret":   {path: trigger("/rotate-secret")},
+		"test-trigger":            {path: trigger("/test")},
+		"list-trigger-deliveries": {path: trigger("/deliveries")},
+		"replay-trigger":          {path: trigger("/replay"), body: fixed(`{}`)},
 	}
 }
 
@@ -158,8 +175,11 @@ func setupWalls(t *testing.T) *wallBundle {
 	require.NoError(t, json.Unmarshal([]byte(b.ask(t, b.keys["own"], "GET", "/v1/connections?server_id=stripe", "").Body), &listed))
 	require.Len(t, listed.Connections, 1)
 	b.victim.connection = listed.Connections[0].ID
+	made := b.ask(t, b.keys["own"], "POST", "/v1/triggers", `{"name":"victim","event":"nothing.happens","webhook_url":"https://127.0.0.1/"}`)
+	b.victim.trigger = b.field(t, made, "id")
 	b.missing = target{
-		tenant: "tenant_ghost", request: "req_00000000000000000000000000", key: "key_00000000000000000000",
+		trigger: string(events.NewTrigger("tenant_acme", [10]byte{1})),
+		tenant:  "tenant_ghost", request: "req_00000000000000000000000000", key: "key_00000000000000000000",
 		session:    string(events.NewSession("tenant_acme", [10]byte{1})),
 		connection: b.victim.connection[:len(b.victim.connection)-8] + "aaaaaaaa",
 	}
@@ -295,7 +315,7 @@ func (b *wallBundle) stand(t *testing.T, id, method string, row wall, who strang
 	if row.own && who.status == 0 {
 		if method == http.MethodGet {
 			answer := b.tell(t, who.header, method, row.path(b.victim), "")
-			for _, secret := range []string{b.victim.session, b.victim.connection, b.victim.key, b.keys["own"], `"tenant_acme"`} {
+			for _, secret := range []string{b.victim.session, b.victim.connection, b.victim.trigger, b.victim.key, b.keys["own"], `"tenant_acme"`} {
 				require.NotContains(t, answer.Body, secret, "%s tells %s", id, who.name)
 			}
 		}
@@ -322,8 +342,11 @@ func TestTestKeysReachNothingLive(t *testing.T) {
 	require.Equal(t, http.StatusCreated, own.Status, own.Body)
 	victim := b.victim
 	victim.tenant, victim.session = "tenant_live", b.field(t, own, "id")
+	made := b.ask(t, b.keys["live"], "POST", "/v1/triggers", `{"name":"live","event":"nothing.happens","webhook_url":"https://127.0.0.1/","user_id":"tenant_live"}`)
+	victim.trigger = b.field(t, made, "id")
 	missing := b.missing
 	missing.session = string(events.NewSession("tenant_live", [10]byte{1}))
+	missing.trigger = string(events.NewTrigger("tenant_live", [10]byte{1}))
 	before := b.written(t)
 	document := fetchDocument(t, b.Address)
 	for _, methods := range document.Paths {
