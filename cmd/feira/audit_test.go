@@ -2,9 +2,14 @@ package main
 
 import (
 	"bytes"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/x509"
 	"database/sql"
 	"encoding/json"
+	"encoding/pem"
 	"maps"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -65,6 +70,27 @@ func TestAuditFindsWhatIsMissing(t *testing.T) {
 	}
 	require.Contains(t, b.feira(t, "", "audit"), "1.5 gib_hour")
 
+	// A signed report holds, and one that was changed does not; an export that has
+	// told of something else than the ledger has is named.
+	folder := t.TempDir()
+	key, report := filepath.Join(folder, "key.pem"), filepath.Join(folder, "report.json")
+	_, private, err := ed25519.GenerateKey(rand.Reader)
+	require.NoError(t, err)
+	secret, err := x509.MarshalPKCS8PrivateKey(private)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret}), 0o600))
+	b.feira(t, "", "export", "csv", "--dir", folder, "--environment", "test")
+	exported := filepath.Join(folder, "export.yaml")
+	require.NoError(t, os.WriteFile(exported, []byte("sink: csv\nenvironment: test\ndir: "+folder+"\n"), 0o600))
+	told := b.feira(t, "", "audit", "--export", exported, "--report", report, "--key", key)
+	require.Contains(t, told, "csv was asked")
+	require.Contains(t, b.feira(t, "", "audit", "verify", report, "--key", key), "signed as of")
+	files, err := filepath.Glob(filepath.Join(folder, "csv-*.csv"))
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	require.NoError(t, os.Remove(files[0]))
+	require.NotEmpty(t, audit(exitFailed, "--export", exported).Asked[0].Differences)
+
 	require.Contains(t, b.feira(t, "", "ledger", "quarantine", "tenant_acme"), "too_late")
 	require.Contains(t, b.feira(t, "", "ledger", "replay"), "1 stay in quarantine")
 	require.Contains(t, b.feira(t, "", "ledger", "replay", "--accept-untimely"), "1 booked")
@@ -76,9 +102,10 @@ func TestAuditFindsWhatIsMissing(t *testing.T) {
 	_, err = db.ExecContext(t.Context(), "DELETE FROM usage_rows WHERE number = 1")
 	require.NoError(t, err)
 	found = audit(exitFailed, "--patience", "0s")
-	told := strings.Join(found.Tenants[0].Findings, "\n")
+	told = strings.Join(found.Tenants[0].Findings, "\n")
 	require.Contains(t, told, "1 facts of the log have no row")
 	require.Contains(t, told, "1 usage events are neither booked nor kept aside")
 	require.NotEmpty(t, found.Ledger.Differences)
+	require.Contains(t, found.Exports[0].Findings[0], "items were told")
 	require.Equal(t, "numbers", found.Books.Findings[0].Check)
 }

@@ -63,6 +63,35 @@ func used(t *testing.T) (dsn, month string) {
 	return dsn, invoice.PeriodOf(at, book.Zone()).Name
 }
 
+const costCard = `
+version: "cost-1"
+kind: cost
+currency: BRL
+effective_from: "2020-01-01T00:00:00-03:00"
+prices: [{line: fees, meter: tool_call, unit: call, unit_price: "0.99"}]
+`
+
+// What usage costs us is another card than what it is sold for, and a tenant
+// that costs more than it pays is warned of.
+func TestMarginsAreOfTwoCards(t *testing.T) {
+	t.Parallel()
+	dsn, month := used(t)
+	card := filepath.Join(t.TempDir(), "card.yaml")
+	require.NoError(t, os.WriteFile(card, []byte(billingCard), 0o600))
+	billing(t, exitOK, dsn, "ratecard", "apply", card)
+	require.Contains(t, billing(t, exitFailed, dsn, "invoice", "margin", "--month", month), "of kind cost")
+	require.NoError(t, os.WriteFile(card, []byte(costCard), 0o600))
+	billing(t, exitOK, dsn, "ratecard", "apply", card)
+	told := billing(t, exitOK, dsn, "invoice", "margin", "--month", month)
+	require.Regexp(t, `acme +`+month+` +0.30 +2.97 +BRL -2.67`, told)
+	require.Contains(t, told, "warning: acme costs more than it pays: BRL -2.67")
+	require.NoError(t, os.WriteFile(card, []byte(strings.NewReplacer("0.99", "0.01", "cost-1", "cost-2", "2020", "2021").Replace(costCard)), 0o600))
+	billing(t, exitOK, dsn, "ratecard", "apply", card)
+	told = billing(t, exitOK, dsn, "invoice", "margin", "acme", "--month", month)
+	require.Contains(t, told, "BRL 0.27")
+	require.NotContains(t, told, "warning")
+}
+
 func TestBillingFromCardToTrace(t *testing.T) {
 	t.Parallel()
 	dsn, month := used(t)
@@ -95,6 +124,9 @@ func TestBillingFromCardToTrace(t *testing.T) {
 	shown := billing(t, exitOK, dsn, "invoice", "show", "acme", id, "--json")
 	require.Equal(t, shown, billing(t, exitOK, dsn, "invoice", "show", "acme", id, "--json"))
 	require.Contains(t, billing(t, exitOK, dsn, "invoice", "show", "acme", id, "--html"), "<td class=\"n\">0.30</td>")
+	paper := billing(t, exitOK, dsn, "invoice", "show", "acme", id, "--pdf")
+	require.True(t, strings.HasPrefix(paper, "%PDF-"))
+	require.Equal(t, paper, billing(t, exitOK, dsn, "invoice", "show", "acme", id, "--pdf"))
 	traced := billing(t, exitOK, dsn, "invoice", "show", "acme", id, "--trace")
 	require.Equal(t, 3, strings.Count(traced, "asaas/create_payment"), traced)
 	require.Contains(t, billing(t, exitFailed, dsn, "invoice", "show", "loja", id), "no such invoice")

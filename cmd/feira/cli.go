@@ -51,7 +51,7 @@ type cli struct {
 	Usage      usageCommand      `cmd:"" help:"Print what a tenant used and owes."`
 	Ledger     ledgerCommand     `cmd:"" name:"ledger" help:"Migrate the ledger's tables, verify its sums, list and replay its quarantine."`
 	Ratecard   ratecardCommand   `cmd:"" name:"ratecard" help:"Apply, show and try rate cards."`
-	Audit      auditCommand      `cmd:"" name:"audit" help:"Hold session logs, USAGE, rows, sums, entries and invoices against each other."`
+	Audit      auditCommand      `cmd:"" name:"audit" help:"Hold session logs, USAGE, rows, sums, entries, invoices and exports against each other."`
 	Invoice    invoiceCommand    `cmd:"" name:"invoice" help:"Preview, issue, show and list invoices; forgive a part of one."`
 	Credit     creditCommand     `cmd:"" name:"credit" help:"Give tenants prepaid credit, show their accounts."`
 	Export     exportCommand     `cmd:"" name:"export" help:"Tell other billing systems what was used; ask them what they have."`

@@ -12,7 +12,9 @@ import (
 )
 
 // demoCommand is "feira demo".
-type demoCommand struct{}
+type demoCommand struct {
+	Keep string `help:"Keep what the demo wrote in this folder, which is new, to look at its books later: feira --data-dir DIR invoice show TENANT ID --trace." type:"path" placeholder:"DIR"`
+}
 
 // Run prints the timeline on standard output, or, with --json, on standard
 // error, where it does not mix with the data.
@@ -30,6 +32,7 @@ func (c *demoCommand) Run(i *invocation) error {
 	report, err := app.RunDemo(i.ctx, quiet, tel, app.DemoParams{
 		Note:  func(text string) { say(timeline, "\n%s", text) },
 		Event: func(record events.Record) { describe(timeline, record) },
+		Keep:  c.Keep,
 	})
 	if err != nil {
 		return err
@@ -48,6 +51,15 @@ func judge(report app.DemoReport) error {
 		return fmt.Errorf("%d requests were lost and %d were served twice", requests.Lost, requests.Duplicated)
 	case isolation.Refused != isolation.Attempts:
 		return fmt.Errorf("%d of %d tries got through a wall", isolation.Attempts-isolation.Refused, isolation.Attempts)
+	case !report.Audit.OK:
+		return fmt.Errorf("the audit found %d differences", report.Audit.Differences)
+	}
+	for _, served := range report.Tenants {
+		for _, line := range served.Invoice.Lines {
+			if line.Traced != line.Quantity {
+				return fmt.Errorf("line %d of %s is of %s, its events count %s", line.Line, served.Invoice.ID, line.Quantity, line.Traced)
+			}
+		}
 	}
 	return nil
 }
@@ -61,10 +73,15 @@ func writeReport(w io.Writer, report app.DemoReport) {
 			say(w, "%s\t%s\t%s\t%s", line.Meter, line.Quantity, line.UnitPrice, line.Amount.Text())
 		}
 		say(w, "total\t\t\t%s", served.Bill.Total)
+		say(w, "invoice %s\t%s %s", served.Invoice.ID, served.Invoice.Currency, served.Invoice.Total)
+		for _, line := range served.Invoice.Lines {
+			say(w, "  line %d %s\t%s\tis of %d usage events\t%s", line.Line, line.Name, line.Quantity, line.Events, line.Amount)
+		}
 	}
 	say(w, "")
 	say(w, "requests: %d accepted, %d completed, %d lost, %d served twice", report.Requests.Accepted, report.Requests.Completed, report.Requests.Lost, report.Requests.Duplicated)
 	say(w, "walls: %d tried, %d refused", report.Isolation.Attempts, report.Isolation.Refused)
+	say(w, "audit: %d facts of the logs, %d rows, %d invoices, %d differences", report.Audit.Events, report.Audit.Rows, report.Audit.Invoices, report.Audit.Differences)
 	say(w, "model: %s", report.Model)
 }
 

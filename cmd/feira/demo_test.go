@@ -3,11 +3,14 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/cockroachdb/apd/v3"
 	"github.com/stretchr/testify/require"
+
+	"github.com/feira-dev/feira/internal/app"
 )
 
 // demoReport is the contract of "feira demo --json", spelt out here so that a
@@ -38,7 +41,9 @@ type demoReport struct {
 				Amount    string `json:"amount"`
 			} `json:"lines"`
 		} `json:"bill"`
+		Invoice app.DemoInvoice `json:"invoice"`
 	} `json:"tenants"`
+	Audit     app.DemoAudit `json:"audit"`
 	Isolation struct {
 		Attempts int `json:"attempts"`
 		Refused  int `json:"refused"`
@@ -55,7 +60,8 @@ type demoReport struct {
 func TestDemoServesIsolatesAndBills(t *testing.T) {
 	t.Parallel()
 	var out, timeline bytes.Buffer
-	code := run(t.Context(), []string{"demo", "--json", "--model-key", ""}, streams{in: strings.NewReader(""), out: &out, err: &timeline})
+	kept := filepath.Join(t.TempDir(), "kept")
+	code := run(t.Context(), []string{"demo", "--json", "--model-key", "", "--keep", kept}, streams{in: strings.NewReader(""), out: &out, err: &timeline})
 	require.Equal(t, exitOK, code, timeline.String())
 	decoder := json.NewDecoder(&out)
 	decoder.DisallowUnknownFields()
@@ -88,7 +94,23 @@ func TestDemoServesIsolatesAndBills(t *testing.T) {
 		}
 		require.Zero(t, sum.Cmp(decimal(t, tenant.Bill.Total)), "the lines of %s add up to %s, the total is %s", tenant.ID, sum, tenant.Bill.Total)
 		require.Positive(t, sum.Sign())
+
+		require.Equal(t, tenant.Bill.Total, tenant.Invoice.Total)
+		require.Len(t, tenant.Invoice.Lines, len(tenant.Bill.Lines))
+		for _, line := range tenant.Invoice.Lines {
+			require.Equal(t, line.Quantity, line.Traced)
+			require.Positive(t, line.Events)
+		}
+		calls := billing(t, exitOK, filepath.Join(kept, "ledger.db"), "invoice", "show", tenant.ID, tenant.Invoice.ID, "--trace", "--line", "1")
+		for _, call := range tenant.ToolCalls {
+			require.Contains(t, calls, call.Server+"/"+call.Tool)
+			require.Contains(t, calls, call.Session)
+		}
 	}
+	require.True(t, report.Audit.OK)
+	require.Zero(t, report.Audit.Differences)
+	require.Equal(t, report.Audit.Events, report.Audit.Rows)
+	require.Equal(t, 2, report.Audit.Invoices)
 	require.Contains(t, timeline.String(), "offline model")
 	require.Contains(t, timeline.String(), "stripe__create_payment_intent ok")
 }

@@ -8,13 +8,15 @@ import (
 	"github.com/feira-dev/feira/events"
 	"github.com/feira-dev/feira/internal/app"
 	"github.com/feira-dev/feira/internal/invoice"
+	"github.com/feira-dev/feira/internal/paper"
 )
 
 // invoiceCommand is "feira invoice".
 type invoiceCommand struct {
 	Preview invoicePreview `cmd:"" help:"Print a month's invoice as it would be now, and keep nothing."`
 	Issue   invoiceIssue   `cmd:"" help:"Issue a month's invoice of a tenant, or of all."`
-	Show    invoiceShow    `cmd:"" help:"Print an invoice, as HTML or with the usage events of its lines, if asked."`
+	Show    invoiceShow    `cmd:"" help:"Print an invoice, as HTML, PDF or with the usage events of its lines, if asked."`
+	Margin  invoiceMargin  `cmd:"" help:"Hold what a month's usage is billed against what it cost us."`
 	List    invoiceList    `cmd:"" help:"List a tenant's invoices and credit notes."`
 	Credit  invoiceCredit  `cmd:"" help:"Forgive a part of an invoice by a credit note."`
 }
@@ -79,6 +81,7 @@ type invoiceShow struct {
 	Tenant events.TenantID `arg:"" help:"Tenant whose invoice it is."`
 	ID     string          `arg:"" help:"Id of the invoice or credit note."`
 	HTML   bool            `name:"html" help:"Print HTML." xor:"form"`
+	PDF    bool            `name:"pdf" help:"Print a PDF." xor:"form"`
 	Trace  bool            `help:"Go from each line to its usage events." xor:"form"`
 	Line   int             `help:"With --trace: only this line."`
 }
@@ -93,6 +96,8 @@ func (c *invoiceShow) Run(i *invocation) error {
 	switch {
 	case c.HTML:
 		return writeHTML(i.out, document)
+	case c.PDF:
+		return writePDF(i.out, document)
 	case c.Trace:
 		lines, err := o.TraceInvoice(i.ctx, document, c.Line)
 		if err != nil {
@@ -155,6 +160,15 @@ func writeHTML(w io.Writer, document invoice.Invoice) error {
 		return err
 	}
 	_, err = w.Write(page)
+	return err
+}
+
+func writePDF(w io.Writer, document invoice.Invoice) error {
+	printed, err := paper.PDF(document)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(printed)
 	return err
 }
 

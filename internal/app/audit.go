@@ -10,17 +10,25 @@ import (
 
 	"github.com/feira-dev/feira/events"
 	"github.com/feira-dev/feira/internal/bus"
+	"github.com/feira-dev/feira/internal/export"
 	"github.com/feira-dev/feira/internal/ledger"
 	"github.com/feira-dev/feira/internal/usage"
 )
 
-// LedgerAudit is what came of holding log, USAGE, rows, sums, entries and
-// invoices against each other.
+// LedgerAudit is what came of holding log, USAGE, rows, sums, entries,
+// invoices and exports against each other.
 type LedgerAudit struct {
-	OK      bool               `json:"ok"`
+	OK bool `json:"ok"`
+	// At is when the audit began.
+	At      time.Time          `json:"at"`
 	Tenants []TenantAudit      `json:"tenants"`
 	Ledger  LedgerVerification `json:"ledger"`
 	Books   ledger.Books       `json:"books"`
+	// Exports are held against the usage that they told of.
+	Exports []export.Audit `json:"exports"`
+	// Asked is what the other sides say of those exports whose settings were
+	// given.
+	Asked []export.Reconciliation `json:"asked"`
 }
 
 // TenantAudit counts a tenant's events in each place. Log and USAGE forget what
@@ -62,10 +70,18 @@ func (c *Counted) add(quantities []usage.Quantity) error {
 // yet.
 const auditPace = 200 * time.Millisecond
 
-// AuditLedger names every difference between what was logged, published, booked
-// and billed. What is on its way when it begins has so much time to arrive.
-func (o *Operator) AuditLedger(ctx context.Context, patience time.Duration) (LedgerAudit, error) {
-	audit := LedgerAudit{Tenants: []TenantAudit{}}
+// LedgerAuditParams say how an audit is made.
+type LedgerAuditParams struct {
+	// Patience is how long what is on its way may take to be booked.
+	Patience time.Duration
+	// Exports are files of settings of exports whose other side is asked.
+	Exports []string
+}
+
+// AuditLedger names every difference between what was logged, published, booked,
+// billed and exported.
+func (o *Operator) AuditLedger(ctx context.Context, params LedgerAuditParams) (LedgerAudit, error) {
+	audit := LedgerAudit{At: o.kit.now().UTC(), Tenants: []TenantAudit{}}
 	books, err := o.kit.books(ctx)
 	if err != nil {
 		return audit, err
@@ -76,7 +92,7 @@ func (o *Operator) AuditLedger(ctx context.Context, patience time.Duration) (Led
 	}
 	audit.OK = true
 	for _, tenant := range tenants {
-		found, err := o.auditTenant(ctx, books, tenant, patience)
+		found, err := o.auditTenant(ctx, books, tenant, params.Patience)
 		if err != nil {
 			return audit, fmt.Errorf("auditing %s: %w", tenant, err)
 		}
@@ -90,9 +106,33 @@ func (o *Operator) AuditLedger(ctx context.Context, patience time.Duration) (Led
 	if err != nil {
 		return audit, err
 	}
-	audit.Books, err = books.AuditBooks(ctx, cards)
+	if audit.Books, err = books.AuditBooks(ctx, cards); err != nil {
+		return audit, err
+	}
 	audit.OK = audit.OK && audit.Ledger.OK && len(audit.Books.Findings) == 0
-	return audit, err
+	return audit, o.auditExports(ctx, books, &audit, params.Exports)
+}
+
+// auditExports holds all exports against the ledger, and asks the other side of
+// those whose settings are in files.
+func (o *Operator) auditExports(ctx context.Context, books *ledger.Ledger, audit *LedgerAudit, files []string) error {
+	found, err := export.AuditAll(ctx, books)
+	if err != nil {
+		return err
+	}
+	audit.Exports, audit.Asked = found, []export.Reconciliation{}
+	for _, one := range found {
+		audit.OK = audit.OK && len(one.Findings) == 0
+	}
+	for _, file := range files {
+		asked, err := o.ReconcileExport(ctx, ExportParams{File: file})
+		if err != nil {
+			return fmt.Errorf("auditing the export of %s: %w", file, err)
+		}
+		audit.Asked = append(audit.Asked, asked)
+		audit.OK = audit.OK && asked.OK()
+	}
+	return nil
 }
 
 // auditedTenants are those that are registered and those of the ledger.

@@ -34,6 +34,9 @@ type DemoParams struct {
 	Note func(text string)
 	// Event hears every session event as it is stored.
 	Event func(record events.Record)
+	// Keep is a folder in which everything stays that the demo wrote; a
+	// temporary one, which goes, when empty.
+	Keep string
 }
 
 // RunDemo plays the cookbook: it starts everything in this process on free
@@ -43,11 +46,12 @@ func RunDemo(ctx context.Context, cfg config.Config, tel *telemetry.Telemetry, p
 	ctx, cancel := context.WithTimeoutCause(ctx, demoTime, fmt.Errorf("the demo took longer than %s", demoTime))
 	defer cancel()
 	cfg.TestMode = false // it plays the providers, not mocks
-	cfg.DataDir, err = os.MkdirTemp("", "feira-demo-")
+	folder, remove, err := demoFolder(params.Keep)
 	if err != nil {
 		return report, fmt.Errorf("making a folder for the demo: %w", err)
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(cfg.DataDir)) }()
+	cfg.DataDir = folder
+	defer func() { err = errors.Join(err, remove()) }()
 	d, err := newDemo(cfg, tel, params) //nolint:contextcheck // taking a free port waits for nothing
 	if err != nil {
 		return report, err
@@ -57,6 +61,15 @@ func RunDemo(ctx context.Context, cfg config.Config, tel *telemetry.Telemetry, p
 	}
 	defer func() { err = errors.Join(err, d.world.stop(ctx)) }()
 	return d.play(ctx)
+}
+
+// demoFolder is where a demo writes, and how that goes.
+func demoFolder(keep string) (folder string, remove func() error, err error) {
+	if keep != "" {
+		return keep, func() error { return nil }, os.MkdirAll(keep, 0o700)
+	}
+	folder, err = os.MkdirTemp("", "feira-demo-")
+	return folder, func() error { return os.RemoveAll(folder) }, err
 }
 
 // demo is one performance.

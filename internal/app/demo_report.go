@@ -18,6 +18,7 @@ type DemoReport struct {
 	Tenants   []DemoTenant `json:"tenants"`
 	Isolation Isolation    `json:"isolation"`
 	Requests  DemoRequests `json:"requests"`
+	Audit     DemoAudit    `json:"audit"`
 	// Model is "offline" or the name of the model.
 	Model string `json:"model"`
 }
@@ -32,6 +33,7 @@ type DemoTenant struct {
 	ToolCalls []DemoCall  `json:"tool_calls"`
 	Usage     Summary     `json:"usage"`
 	Bill      rating.Bill `json:"bill"`
+	Invoice   DemoInvoice `json:"invoice"`
 }
 
 // DemoCall is one tool call as it is billed.
@@ -93,7 +95,12 @@ func (d *demo) report(ctx context.Context, isolation Isolation) (DemoReport, err
 		}
 		report.Tenants = append(report.Tenants, billed)
 	}
-	return report, nil
+	if err := d.invoices(ctx, &report); err != nil {
+		return report, err
+	}
+	var err error
+	report.Audit, err = d.audit(ctx)
+	return report, err
 }
 
 // count folds a tenant's stored events, not the feed, into a tally.

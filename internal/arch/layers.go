@@ -73,12 +73,14 @@ func layers() map[string]Layer {
 		"internal/money":    LayerDomain,
 		"internal/rating":   LayerDomain,
 		"internal/invoice":  LayerDomain,
+
 		"internal/budget":   LayerDomain,
 		"internal/standing": LayerDomain,
 		"internal/proxy":    LayerDomain,
 		"internal/trigger":  LayerDomain,
 		"internal/webhook":  LayerDomain,
 
+		"internal/paper":     LayerBase,
 		"internal/lifecycle": LayerBase,
 		"internal/config":    LayerBase,
 		"internal/telemetry": LayerBase,

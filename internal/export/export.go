@@ -84,9 +84,9 @@ type Report struct {
 
 // filter is whose usage is told. Files and webhooks get what nobody pays for,
 // too, and say so.
-func (e *Exporter) filter() usage.ItemFilter {
-	filter := usage.ItemFilter{Environment: e.config.Settings.Environment}
-	switch e.config.Settings.Kind {
+func (s Settings) filter() usage.ItemFilter {
+	filter := usage.ItemFilter{Environment: s.Environment}
+	switch s.Kind {
 	case KindOpenMeter, KindStripe, KindLago:
 		filter.Billable = true
 	case KindWebhook, KindCSV, KindParquet:
@@ -128,7 +128,7 @@ func (e *Exporter) Run(ctx context.Context) (Report, error) {
 }
 
 func (e *Exporter) step(ctx context.Context, planned usage.Export, report *Report) error {
-	filter := e.filter()
+	filter := e.config.Settings.filter()
 	filter.After, filter.Through = planned.Cursor, planned.Planned
 	told := batch{export: planned.Name, after: planned.Cursor, through: planned.Planned}
 	err := e.config.Books.Items(ctx, filter, func(item usage.Item) error {
@@ -209,7 +209,7 @@ func (e *Exporter) Reconcile(ctx context.Context) (Reconciliation, error) {
 	if e.stripe != nil {
 		return found, e.stripe.reconcile(ctx, &found)
 	}
-	filter := e.filter()
+	filter := settings.filter()
 	filter.Through = at.Cursor
 	ours, count, err := sumsOf(ctx, e.config.Books, filter)
 	if err != nil {

@@ -35,19 +35,18 @@ func (s *stripe) reconcile(ctx context.Context, found *Reconciliation) error {
 			}
 			spans[key] = widen(spans[key], send)
 		case usage.SendRefused, usage.SendCorrection, usage.SendUnknown:
-			found.Findings = append(found.Findings, fmt.Sprintf("%s (%s %s of %s) is %s: %s",
-				send.Identifier, send.Value, send.Unit, send.Start.Format(time.RFC3339), send.State, send.Detail))
 		case usage.SendReady, usage.SendTried:
 			found.Waiting++
 		}
 	}
+	found.Findings = append(found.Findings, troubles(sends)...)
 	return s.theirs(ctx, accepted, spans, found)
 }
 
 // own holds the items up to the cursor against windows and sends.
 func (s *stripe) own(ctx context.Context, sends []usage.Send, found *Reconciliation) error {
 	differences, ours, err := checkWindows(ctx, s.books, windowed{
-		export: s.settings.Name, sends: sends, filter: usage.ItemFilter{Environment: s.settings.Environment, Billable: true},
+		export: s.settings.Name, sends: sends, filter: s.settings.filter(),
 	})
 	found.Differences = append(found.Differences, differences...)
 	found.Sums = len(ours)
