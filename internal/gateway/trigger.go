@@ -24,7 +24,7 @@ type TriggerRow struct {
 	StatusReason   *string        `json:"status_reason" doc:"Why it stopped."`
 	SigningEnabled bool           `json:"signing_enabled"`
 	CreatedAt      Moment         `json:"created_at"`
-	RotatedAt      *Moment        `json:"rotated_at"`
+	RotatedAt      *Moment        `json:"rotated_at" nullable:"true"`
 }
 
 // NewTrigger is a trigger on an occasion on which its secret is shown.
@@ -45,7 +45,7 @@ type TriggerDelivery struct {
 	Error          *string                `json:"error"`
 	DurationMS     int64                  `json:"duration_ms"`
 	LastAttemptAt  Moment                 `json:"last_attempt_at"`
-	NextAttemptAt  *Moment                `json:"next_attempt_at"`
+	NextAttemptAt  *Moment                `json:"next_attempt_at" nullable:"true"`
 }
 
 // TriggerDraft is a trigger as a client asks for it.
