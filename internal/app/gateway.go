@@ -76,7 +76,7 @@ func buildGateway(ctx context.Context, k *kit) (lifecycle.Part, error) {
 	}
 	handler, err := gateway.New(gateway.Config{ //nolint:contextcheck // each exchange has its own
 		Keys:        doorman{ring: ring, now: k.now},
-		Keyring:     keys,
+		Keyring:     keyring{keys},
 		Tenants:     crowd,
 		Registrar:   registrar{operator},
 		Log:         sessionLog{broker.Log()},

@@ -46,7 +46,7 @@ func serve[In, Out any](g *Gateway, e endpoint, do handler[In, Out]) {
 		MaxBodyBytes: -1, BodyReadTimeout: -1, // see [Gateway.take]
 	}
 	if e.scope != "" {
-		operation.Errors = append(operation.Errors, http.StatusUnauthorized, http.StatusForbidden)
+		operation.Errors = append(operation.Errors, http.StatusUnauthorized, http.StatusForbidden, http.StatusServiceUnavailable)
 		if e.scope != access.ScopeTenantsWrite { // which is a platform's alone
 			operation.Errors = append(operation.Errors, http.StatusTooManyRequests)
 		}

@@ -29,7 +29,7 @@ type executeOut struct {
 func (g *Gateway) executeRoutes() {
 	serve(g, endpoint{
 		method: http.MethodPost, path: "/v1/sessions/{id}/execute", id: "execute", summary: "Call one tool", group: "sessions",
-		scope: access.ScopeToolsExecute, logged: true, faults: []int{http.StatusNotFound, http.StatusConflict, http.StatusServiceUnavailable, http.StatusGatewayTimeout},
+		scope: access.ScopeToolsExecute, logged: true, faults: []int{http.StatusNotFound, http.StatusConflict, http.StatusGatewayTimeout},
 	}, g.execute)
 }
 

@@ -46,7 +46,7 @@ func (g *Gateway) mcpRoutes() {
 	serve(g, endpoint{
 		method: http.MethodPost, path: "/v1/sessions/{id}/mcp", id: "mcp", group: "sessions", scope: access.ScopeToolsExecute,
 		summary: "Speak MCP (streamable HTTP, stateless): the session's tools for any client of it", media: []string{"text/event-stream"},
-		also: []int{http.StatusAccepted}, faults: []int{http.StatusNotFound, http.StatusServiceUnavailable},
+		also: []int{http.StatusAccepted}, faults: []int{http.StatusNotFound},
 	}, g.mcp)
 }
 

@@ -53,7 +53,7 @@ func (g *Gateway) proxyRoutes() {
 		method: http.MethodPost, path: "/v1/sessions/{id}/proxy_execute", id: "proxy-execute", group: "sessions", scope: access.ScopeToolsExecute, logged: true,
 		summary: "Ask a server of the session's for something that no tool of it does",
 		faults: []int{
-			http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout,
+			http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity, http.StatusBadGateway, http.StatusGatewayTimeout,
 		},
 	}, g.proxy)
 }

@@ -40,7 +40,7 @@ type resumeIn struct {
 
 func (g *Gateway) sendRoutes() {
 	faults := []int{
-		http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout,
+		http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity, http.StatusBadGateway, http.StatusGatewayTimeout,
 	}
 	serve(g, endpoint{
 		method: http.MethodPost, path: "/v1/sessions/{id}/send", id: "send", group: "sessions", scope: access.ScopeToolsExecute, logged: true, faults: faults,

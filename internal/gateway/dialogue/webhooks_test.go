@@ -2,7 +2,6 @@ package dialogue_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"io"
 	"maps"
@@ -16,8 +15,6 @@ import (
 
 	"github.com/feira-dev/feira/events"
 	"github.com/feira-dev/feira/internal/app"
-	"github.com/feira-dev/feira/internal/config"
-	"github.com/feira-dev/feira/internal/telemetry"
 	"github.com/feira-dev/feira/internal/tenant"
 	"github.com/feira-dev/feira/internal/testenv"
 	"github.com/feira-dev/feira/internal/webhook"
@@ -230,24 +227,7 @@ func TestWebhooksTellNothingByTime(t *testing.T) {
 // afterwards is.
 func TestWebhooksWaitForTheBroker(t *testing.T) {
 	t.Parallel()
-	server := testenv.Restartable(t)
-	tel, err := telemetry.New(t.Context(), telemetry.Config{Output: io.Discard})
-	require.NoError(t, err)
-	b := &Bed{Config: config.Default(), telemetry: tel}
-	b.Config.DataDir, b.Config.Gateway.Address, b.Config.NATS.URL, b.Config.Gateway.SoftStop = t.TempDir(), "127.0.0.1:0", server.URL, time.Second
-	b.Config.NATS.RequestTimeout = time.Second
-	operator := app.NewOperator(b.Config, tel)
-	t.Cleanup(operator.Close)
-	require.NoError(t, operator.ApplyTenants(t.Context(), []tenant.Tenant{tenant.Tenant{ID: "tenant_um", Servers: []string{"asaas"}}.WithDefaults()}))
-	run(t, func(ctx context.Context, ready func()) error {
-		return app.RunRoles(ctx, b.Config, tel, []app.Role{app.RoleGateway}, func(at app.Addresses) {
-			b.Address = at.HTTP
-			ready()
-		})
-	})
-	b.Dev.NATS = server.URL
-	b.connect(t)
-	b.Dev.Key = b.Platform(t, events.EnvironmentTest)
+	b, server := startAlone(t, tenant.Tenant{ID: "tenant_um", Servers: []string{"asaas"}})
 	p := hooked(t, b, "tenant_um", "asaas")[0]
 	send := func() int {
 		status, _ := p.send(t, b.Address, p.path, webhook.Sign(p.lock, "", p.event("one"), time.Now()), p.event("one"))
