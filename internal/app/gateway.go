@@ -98,6 +98,8 @@ func buildGateway(ctx context.Context, k *kit) (lifecycle.Part, error) {
 		APIRate:     k.cfg.Gateway.APIRate,
 		Addresses:   addresses{operator},
 		Post:        broker.Webhooks(),
+		Bills:       bills{operator},
+		Purses:      purses{operator},
 		Logger:      k.log,
 		Now:         k.now,
 		IdleTimeout: k.cfg.Gateway.SessionIdle,

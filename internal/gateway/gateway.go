@@ -51,6 +51,8 @@ type Config struct {
 	Post      Post
 	// Connecting is how people connect their accounts.
 	Connecting Connecting
+	Bills      Bills
+	Purses     Purses
 	// Ready is nil when what is behind the gateway can be reached, and it knows
 	// the tenants and the keys.
 	Ready func(context.Context) error
@@ -121,6 +123,7 @@ func (c Config) Validate() error {
 		"Tenants":   c.Tenants == nil,
 		"Triggers":  c.Triggers == nil,
 		"Waits":     c.Waits == nil,
+		"Bills":     c.Bills == nil, "Purses": c.Purses == nil,
 	} {
 		if missing {
 			faults = append(faults, errors.New("gateway: "+name+" is missing"))
@@ -193,6 +196,8 @@ func (g *Gateway) routes() {
 	g.receiveRoutes()
 	g.catalogueRoutes()
 	g.usageRoutes()
+	g.invoiceRoutes()
+	g.budgetRoutes()
 	g.keyRoutes()
 	g.triggerRoutes()
 	g.tenantRoutes()

@@ -139,4 +139,6 @@ type Safe interface {
 // Books is the read side of the ledger.
 type Books interface {
 	ToolCalls(ctx context.Context, filter usage.ToolCallFilter) (usage.ToolCallPage, error)
+	// CallSums counts calls by names that [usage.CanGroupBy] knows.
+	CallSums(ctx context.Context, filter usage.ToolCallFilter, by []string) ([]usage.CallSum, error)
 }

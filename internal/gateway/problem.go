@@ -41,6 +41,7 @@ const (
 	CodeBacklogFull     = "backlog_full"
 	CodeTenantNotFound  = "tenant_not_found"
 	CodeSessionNotFound = "session_not_found"
+	CodeInvoiceNotFound = "invoice_not_found"
 	CodeTimeout         = "timeout"
 	CodeUnavailable     = "unavailable"
 	CodeInternal        = "internal_error"

@@ -80,7 +80,7 @@ func document(version string) huma.Config {
 				Description: "One commerce agent per customer of your SaaS. Applications written for CodeSpar run on it by changing one base URL.",
 			},
 			Components: &huma.Components{
-				Schemas:         huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),
+				Schemas:         newSchemas(),
 				SecuritySchemes: map[string]*huma.SecurityScheme{securityKey: {Type: "http", Scheme: "bearer", BearerFormat: "csk"}},
 			},
 		},

@@ -91,6 +91,12 @@ func callConditions(filter usage.ToolCallFilter) (conditions, error) {
 	where.equal("server", filter.Server)
 	where.equal("tool", filter.Tool)
 	where.equal("environment", string(filter.Environment))
+	switch filter.Outcome {
+	case usage.CallSuccess:
+		where.add("outcome = ?", string(events.ToolOK))
+	case usage.CallError:
+		where.add("outcome <> ?", string(events.ToolOK))
+	}
 	if !filter.Period.IsZero() {
 		where.add("occurred_at >= ? AND occurred_at < ?", nanos(filter.Period.From), nanos(filter.Period.To))
 	}

@@ -31,6 +31,15 @@ type ToolCall struct {
 	CalledAt time.Time
 }
 
+// CallOutcome is whether a call went well.
+type CallOutcome string
+
+// Outcomes of calls, as the usage API calls them.
+const (
+	CallSuccess CallOutcome = "success"
+	CallError   CallOutcome = "error"
+)
+
 // ToolCallFilter chooses tool calls; a zero field chooses all.
 type ToolCallFilter struct {
 	Tenant      events.TenantID
@@ -38,7 +47,9 @@ type ToolCallFilter struct {
 	Server      string
 	Tool        string
 	Environment events.Environment
-	Period      Period
+	// Outcome chooses those that went well, or those that did not.
+	Outcome CallOutcome
+	Period  Period
 	// Cursor is the Next of the page before.
 	Cursor string
 	// Limit is the size of a page. Defaults to [DefaultPage], at most [MaxPage].

@@ -53,7 +53,9 @@ func startAlone(t *testing.T, customers ...tenant.Tenant) (*Bed, *testenv.Restar
 // atHand are the endpoints that need no broker: they tell of what a gateway has
 // in its memory, or in its ledger.
 func atHand() []string {
-	return []string{"get-server", "list-servers", "get-tool", "list-tools", "whoami", "get-tenant", "usage", "metrics"}
+	return []string{
+		"get-server", "list-servers", "get-tool", "list-tools", "whoami", "get-tenant", "usage", "list-invoices", "get-invoice", "trace-invoice", "metrics",
+	}
 }
 
 // When the broker is away every endpoint that needs it says so, soon, and as

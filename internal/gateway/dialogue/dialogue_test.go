@@ -20,6 +20,7 @@ import (
 
 	"github.com/feira-dev/feira/events"
 	"github.com/feira-dev/feira/internal/access"
+	"github.com/feira-dev/feira/internal/app"
 	"github.com/feira-dev/feira/internal/config"
 	"github.com/feira-dev/feira/internal/sandbox"
 	"github.com/feira-dev/feira/internal/tenant"
@@ -65,6 +66,8 @@ func TestDialogues(t *testing.T) {
 		b := Start(t, change)
 		b.Tenants(t, tenant.Tenant{ID: "tenant_live", Servers: []string{"stripe", "correios"}, Environment: events.EnvironmentLive})
 		_, err := b.Operator.Register(t.Context(), "melhor-envio", events.EnvironmentTest, `{"client_id":"saas-app","client_secret":"secret-of-the-app-`+sandbox.Mark+`"}`)
+		require.NoError(t, err)
+		_, err = b.Operator.IssueInvoices(t.Context(), app.InvoiceParams{Tenant: "tenant_acme", Month: "2026-08", Environment: events.EnvironmentTest})
 		require.NoError(t, err)
 		document = fetchDocument(t, b.Address)
 		court := newCourt(t, b.Address)

@@ -59,6 +59,7 @@ func rules() []rule {
 		named("before", `"next_before":"([^"]+)"`),
 		named("event", `(?m)^id: (\S+)$`),
 		fixed("{time}", `\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z`),
+		fixed("{issued}", `"issued_at": ?"([^"]+)"`),
 		fixed("{ms}", `"duration(?:_ms)?":(\d+)`),
 		fixed("{n}", `(?m)^Ratelimit-(?:Remaining|Reset): (\d+)$`),
 	}

@@ -25,6 +25,7 @@ func hollow(t *testing.T, log *slog.Logger) string {
 		Log: struct{ gateway.Log }{}, Roll: struct{ gateway.Roll }{}, Requests: struct{ gateway.Requests }{}, Canceller: struct{ gateway.Canceller }{},
 		Waits: &waits.Hub{}, Catalogue: struct{ agent.Catalogue }{}, Directory: struct{ gateway.Directory }{}, Safe: struct{ gateway.Safe }{},
 		Triggers: struct{ gateway.Triggers }{}, Books: struct{ gateway.Books }{}, Replies: struct{ gateway.Replies }{}, Rates: struct{ gateway.Rates }{},
+		Bills: struct{ gateway.Bills }{}, Purses: struct{ gateway.Purses }{},
 		Addresses: struct{ gateway.Addresses }{}, Post: struct{ gateway.Post }{}, Ready: func(context.Context) error { return nil }, Logger: log,
 		Connecting: gateway.Connecting{Grants: struct{ gateway.Grants }{}, Connector: struct{ gateway.Connector }{}, PublicURL: func() string { return "https://feira.example" }},
 	})

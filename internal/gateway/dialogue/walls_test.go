@@ -14,6 +14,7 @@ import (
 
 	"github.com/feira-dev/feira/events"
 	"github.com/feira-dev/feira/internal/access"
+	"github.com/feira-dev/feira/internal/app"
 	"github.com/feira-dev/feira/internal/tenant"
 	"github.com/feira-dev/feira/internal/testenv"
 )
@@ -83,6 +84,15 @@ func walls() map[string]wall {
 		"get-tool":               {path: fixed("/v1/tools/stripe__retrieve_balance"), own: true},
 		"usage": {path: func(of target) string {
 			return "/v1/usage?from=2020-01-01T00:00:00Z&to=2020-02-01T00:00:00Z&tenant_id=" + of.tenant
+		}},
+		"list-invoices": {path: func(of target) string { return "/v1/invoices?tenant_id=" + of.tenant }},
+		"get-invoice":   {path: func(of target) string { return "/v1/invoices/INV-tenant_acme-2026-08-test?tenant_id=" + of.tenant }},
+		"trace-invoice": {path: func(of target) string {
+			return "/v1/invoices/INV-tenant_acme-2026-08-test/trace?tenant_id=" + of.tenant
+		}},
+		"get-budgets": {path: func(of target) string { return "/v1/budgets?tenant_id=" + of.tenant }},
+		"set-budgets": {path: fixed("/v1/budgets"), body: func(of target) string {
+			return `{"tenant_id":"` + of.tenant + `","budgets":[]}`
 		}},
 		"create-key":      {path: fixed("/v1/api-keys"), body: fixed(`{"name":"mine"}`), own: true},
 		"list-keys":       {path: fixed("/v1/api-keys"), own: true},
@@ -162,6 +172,8 @@ func setupWalls(t *testing.T) *wallBundle {
 		key("only "+string(scope), access.MintParams{Tenant: "tenant_acme", Scopes: []access.Scope{scope}})
 	}
 	b.victim = target{tenant: "tenant_acme", key: string(own.ID)}
+	_, err = b.Operator.IssueInvoices(t.Context(), app.InvoiceParams{Tenant: "tenant_acme", Month: "2026-08", Environment: events.EnvironmentTest})
+	require.NoError(t, err)
 	b.victim.session = b.field(t, b.ask(t, b.keys["own"], "POST", "/v1/sessions", `{"servers":["stripe"]}`), "id")
 	answer := b.ask(t, b.keys["own"], "POST", "/v1/sessions/"+b.victim.session+"/execute", `{"tool":"stripe__retrieve_balance","input":{}}`)
 	require.Equal(t, http.StatusOK, answer.Status, answer.Body)
