@@ -1,8 +1,10 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -41,6 +43,7 @@ func (l *Ledger) CallSums(ctx context.Context, filter usage.ToolCallFilter, by [
 	if err != nil {
 		return nil, fmt.Errorf("grouping tool calls: %w", err)
 	}
+	slices.SortFunc(sums, compareSums(by))
 	return sums, nil
 }
 
@@ -54,13 +57,30 @@ func scanCallSum(found scanner, by []string) (usage.CallSum, error) {
 	var milliseconds int64
 	err := found.Scan(append(targets, &sum.Calls, &sum.Billable, &milliseconds)...)
 	for n, name := range by {
-		sum.By[name] = values[n]
+		sum.By[name] = strings.ReplaceAll(values[n], "\x00", "\uFFFD") // as Postgres says it
 	}
 	sum.Duration = time.Duration(milliseconds) * time.Millisecond
 	return sum, err
 }
 
-// groupColumn is the column of a name, with its argument if it has one.
+// escapedNUL is a NUL in JSON, behind backslashes that are escaped themselves.
+const escapedNUL = `(?<!\\)((?:\\\\)*)\\u0000`
+
+// compareSums is the order of what calls are grouped by.
+func compareSums(by []string) func(a, b usage.CallSum) int {
+	return func(a, b usage.CallSum) int {
+		for _, name := range by {
+			if order := cmp.Compare(a.By[name], b.By[name]); order != 0 {
+				return order
+			}
+		}
+		return 0
+	}
+}
+
+// groupColumn is the column of a name, with its argument if it has one. Metadata
+// is a stranger's: Postgres reads no JSON with a NUL in it, and one tenant's must
+// not keep the others' calls from being counted, so a NUL becomes U+FFFD.
 func (l *Ledger) groupColumn(name string) (string, []any) {
 	switch name {
 	case usage.GroupTenant:
@@ -73,7 +93,7 @@ func (l *Ledger) groupColumn(name string) (string, []any) {
 		return "", nil
 	}
 	if l.Engine() == "postgres" {
-		return "COALESCE(metadata::jsonb ->> ?::text, '')", []any{key}
+		return `COALESCE(regexp_replace(metadata, ?::text, '\1' || chr(65533), 'g')::json ->> ?::text, '') COLLATE "C"`, []any{escapedNUL, key}
 	}
 	return "COALESCE(json_extract(metadata, ?), '')", []any{`$."` + key + `"`}
 }

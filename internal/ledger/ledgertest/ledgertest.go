@@ -53,6 +53,7 @@ func Run(t *testing.T, newDatabase Func) {
 		"FractionsCarry":               testFractions,
 		"ToolCallPages":                testPages,
 		"ToolCallFilters":              testFilters,
+		"ToolCallSums":                 testSums,
 		"TenantsOfAPeriod":             testTenantsOfPeriod,
 		"VerifyFindsPlantedFaults":     testVerify,
 		"ConcurrentWritersLoseNothing": testConcurrent,
