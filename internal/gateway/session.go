@@ -204,6 +204,9 @@ func checkSession(servers []string, metadata map[string]string) error {
 			return problem(http.StatusBadRequest, CodeInvalidRequest,
 				"keys have 1 to %d bytes, values at most %d", maxMetadataKey, maxMetadataValue).at("/metadata")
 		}
+		if strings.ContainsRune(key+value, 0) {
+			return problem(http.StatusBadRequest, CodeInvalidRequest, "neither keys nor values may have a NUL").at("/metadata")
+		}
 	}
 	return nil
 }

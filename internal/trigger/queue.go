@@ -260,11 +260,13 @@ func (q *Queue) start(l *line, now time.Time) Item {
 	return Item{Key: l.key, Lane: of.name, Sequence: head.sequence, Accepted: head.accepted}
 }
 
-// Done ends what Next began.
-func (q *Queue) Done(sequence uint64, result Result, now time.Time) {
+// Done ends what Next began, and reports whether it is left over: its trigger was
+// dropped meanwhile, and the delivery is not gone, so that nobody has it any more
+// but the caller.
+func (q *Queue) Done(sequence uint64, result Result, now time.Time) (left bool) {
 	of := q.inflight[sequence]
 	if of == nil {
-		return
+		return false
 	}
 	delete(q.inflight, sequence)
 	l, c := of.line, q.crowd(of.line.key.Tenant)
@@ -277,7 +279,7 @@ func (q *Queue) Done(sequence uint64, result Result, now time.Time) {
 	if l.dropped {
 		q.unpark(c, now)
 		q.forget(l)
-		return
+		return !result.Gone
 	}
 	if result.Attempted {
 		q.learn(l, result.Healthy, now)
@@ -302,6 +304,7 @@ func (q *Queue) Done(sequence uint64, result Result, now time.Time) {
 	q.refresh(l, now)
 	q.unpark(c, now)
 	q.forget(l)
+	return false
 }
 
 // learn counts failures in a row. When an endpoint that was down is up again,

@@ -9,8 +9,10 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -47,6 +49,12 @@ type told struct {
 	host, id, object string
 	n                int
 	at               time.Time
+}
+
+// pass lets time go by in a bubble, and all that is due by then happen.
+func pass(d time.Duration) {
+	<-time.After(d)
+	synctest.Wait()
 }
 
 func newStreet(t *testing.T) *street {
@@ -281,6 +289,27 @@ func (s *street) tales(host string) map[string][]int {
 		}
 	}
 	return tales
+}
+
+// letters are the dead ones so far.
+func (s *street) letters() []events.LetterDied {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.dead)
+}
+
+// tries are the attempts that were noted so far.
+func (s *street) tries() []*events.DeliveryAttempted {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.attempts)
+}
+
+// everybody is what all endpoints were told so far.
+func (s *street) everybody() []told {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.told)
 }
 
 func (s *street) pending() int {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -58,8 +59,7 @@ func TestADayOfSilence(t *testing.T) {
 				s.happen(t, other, "order", minute)
 			}
 			sent := time.Now()
-			<-time.After(59 * time.Second)
-			synctest.Wait()
+			pass(59 * time.Second)
 			s.mu.Lock()
 			for _, one := range s.told {
 				if !one.at.Before(sent) && one.host != "dead.example" {
@@ -67,7 +67,7 @@ func TestADayOfSilence(t *testing.T) {
 				}
 			}
 			s.mu.Unlock()
-			<-time.After(time.Second)
+			pass(time.Second)
 		}
 		require.Empty(t, s.tales("dead.example"))
 		require.LessOrEqual(t, slowest, 25*time.Millisecond, "the others wait for the dead")
@@ -76,7 +76,7 @@ func TestADayOfSilence(t *testing.T) {
 		}
 		// One more, so that somebody knocks; and then a minute, which a probe takes.
 		s.happen(t, dead, "order-0", 24*60)
-		<-time.After(3 * time.Minute)
+		pass(3 * time.Minute)
 		tales, count := s.tales("dead.example"), 0
 		for object, numbers := range tales {
 			count += len(numbers)
@@ -84,7 +84,7 @@ func TestADayOfSilence(t *testing.T) {
 		}
 		require.Equal(t, 24*60+1, count, "all of the day is told")
 		require.Zero(t, s.pending())
-		require.Empty(t, s.dead)
+		require.Empty(t, s.letters())
 	})
 }
 
@@ -94,10 +94,12 @@ func TestAFailingEventHoldsItsObjectAlone(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newStreet(t)
-		poison, tries := true, 0
+		var poison atomic.Bool
+		var tries atomic.Int64
+		poison.Store(true)
 		s.answer = func(_ context.Context, _ string, body []byte) (int, http.Header, error) {
-			if poison && events.LaneOf("bad") == events.LaneOf(objectOf(body)) {
-				tries++
+			if poison.Load() && events.LaneOf("bad") == events.LaneOf(objectOf(body)) {
+				tries.Add(1)
 				return http.StatusInternalServerError, nil, nil
 			}
 			return http.StatusOK, nil, nil
@@ -108,21 +110,20 @@ func TestAFailingEventHoldsItsObjectAlone(t *testing.T) {
 			s.happen(t, to, "bad", n)
 			s.happen(t, to, "good", n)
 		}
-		<-time.After(time.Hour)
+		pass(time.Hour)
 		require.Equal(t, map[string][]int{"good": {0, 1, 2}}, s.tales("shop.example"))
-		require.Equal(t, 4, tries)
-		<-time.After(trigger.KeptFor() - time.Hour + time.Minute)
-		synctest.Wait()
-		require.Len(t, s.dead, 3, "each is given up three days after it came")
-		require.Equal(t, "gave_up", s.dead[0].Reason)
-		require.GreaterOrEqual(t, tries, 10)
+		require.EqualValues(t, 4, tries.Load())
+		pass(trigger.KeptFor() - time.Hour + time.Minute)
+		require.Len(t, s.letters(), 3, "each is given up three days after it came")
+		require.Equal(t, "gave_up", s.letters()[0].Reason)
+		require.GreaterOrEqual(t, tries.Load(), int64(10))
 		require.Zero(t, s.pending())
 
 		// The letter holds all that is needed to tell it again, under its old id.
-		poison = false
-		letter := s.dead[0]
+		poison.Store(false)
+		letter := s.letters()[0]
 		require.NoError(t, s.Publish(t.Context(), []events.Message{{Subject: letter.Subject, Header: letter.Header, Data: letter.Data}}))
-		<-time.After(time.Second)
+		pass(time.Second)
 		require.Equal(t, []int{0}, s.tales("shop.example")["bad"])
 	})
 }
@@ -137,19 +138,19 @@ func TestAnEndpointThatIsGoneStopsItsTrigger(t *testing.T) {
 		for n := range 10 {
 			s.happen(t, to, "order", n)
 		}
-		<-time.After(time.Minute)
+		pass(time.Minute)
 		found, ok := s.Lookup(trigger.Key{Tenant: "acme", Trigger: to.ID})
 		require.True(t, ok)
 		require.Equal(t, trigger.StatusStopped, found.Status)
 		require.Contains(t, found.Reason, "410")
-		require.Len(t, s.attempts, 1)
-		require.Len(t, s.dead, 10)
+		require.Len(t, s.tries(), 1)
+		require.Len(t, s.letters(), 10)
 		require.Zero(t, s.pending())
 
 		s.happen(t, to, "order", 10) // stored before the fan heard of it
-		<-time.After(time.Minute)
-		require.Len(t, s.attempts, 1)
-		require.Len(t, s.dead, 11)
+		pass(time.Minute)
+		require.Len(t, s.tries(), 1)
+		require.Len(t, s.letters(), 11)
 	})
 }
 
@@ -167,13 +168,13 @@ func TestEndpointsSayHowLongToWait(t *testing.T) {
 		defer start(t, s.config())()
 		to := s.open(t, "acme", "shop")
 		s.happen(t, to, "a", 1)
-		<-time.After(time.Second)
+		pass(time.Second)
 		s.happen(t, to, "b", 1)
-		<-time.After(88 * time.Second)
-		require.Empty(t, s.told, "the endpoint has asked for 90 s")
-		require.Len(t, s.attempts, 1)
-		<-time.After(2 * time.Second)
-		require.Len(t, s.told, 2)
+		pass(88 * time.Second)
+		require.Empty(t, s.everybody(), "the endpoint has asked for 90 s")
+		require.Len(t, s.tries(), 1)
+		pass(2 * time.Second)
+		require.Len(t, s.everybody(), 2)
 	})
 }
 
@@ -189,25 +190,25 @@ func TestPausedTriggersKeepWhatTheyHear(t *testing.T) {
 		for n := range 5 {
 			s.happen(t, to, "order", n)
 		}
-		<-time.After(time.Hour)
-		require.Empty(t, s.told)
+		pass(time.Hour)
+		require.Empty(t, s.everybody())
 		to.Status = trigger.StatusActive
 		s.put(to)
-		<-time.After(time.Second)
+		pass(time.Second)
 		require.Equal(t, []int{0, 1, 2, 3, 4}, s.tales("shop.example")["order"])
 
 		to.Status = trigger.StatusPaused
 		s.put(to)
 		s.happen(t, to, "order", 5)
-		<-time.After(trigger.KeptFor() + 2*time.Minute)
-		require.Len(t, s.dead, 1)
-		require.Equal(t, "expired", s.dead[0].Reason)
+		pass(trigger.KeptFor() + 2*time.Minute)
+		require.Len(t, s.letters(), 1)
+		require.Equal(t, "expired", s.letters()[0].Reason)
 
 		s.happen(t, to, "order", 6)
 		s.drop(trigger.Key{Tenant: "acme", Trigger: to.ID})
-		<-time.After(time.Minute)
+		pass(time.Minute)
 		require.Zero(t, s.pending())
-		require.Len(t, s.dead, 1, "whoever deletes a trigger wants no letters of it")
+		require.Len(t, s.letters(), 1, "whoever deletes a trigger wants no letters of it")
 	})
 }
 
@@ -222,13 +223,13 @@ func TestABrokerThatFailsHasItToldAgain(t *testing.T) {
 		to := s.open(t, "acme", "shop")
 		s.happen(t, to, "order", 1)
 		s.happen(t, to, "order", 2)
-		<-time.After(1500 * time.Millisecond)
+		pass(1500 * time.Millisecond)
 		s.mu.Lock()
 		s.broken = nil
 		s.mu.Unlock()
-		<-time.After(5 * time.Second)
+		pass(5 * time.Second)
 		require.Equal(t, []int{1, 1, 1, 2}, s.tales("shop.example")["order"])
-		require.Equal(t, s.told[0].id, s.told[2].id)
+		require.Equal(t, s.everybody()[0].id, s.everybody()[2].id)
 		require.Zero(t, s.pending())
 	})
 }
@@ -238,9 +239,10 @@ func TestAStopLosesNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newStreet(t)
-		hangs := true
+		var hangs atomic.Bool
+		hangs.Store(true)
 		s.answer = func(ctx context.Context, _ string, _ []byte) (int, http.Header, error) {
-			if hangs {
+			if hangs.Load() {
 				<-ctx.Done()
 				return 0, nil, ctx.Err()
 			}
@@ -251,16 +253,16 @@ func TestAStopLosesNothing(t *testing.T) {
 		require.NoError(t, courier.Start(t.Context()))
 		to := s.open(t, "acme", "shop")
 		s.happen(t, to, "order", 1)
-		<-time.After(time.Second)
+		pass(time.Second)
 		hard, cancel := context.WithCancel(t.Context())
 		cancel()
 		_ = courier.Stop(hard)
 		<-courier.Done()
-		require.Empty(t, s.attempts, "a stop is no fault of the endpoint's")
+		require.Empty(t, s.tries(), "a stop is no fault of the endpoint's")
 		require.Equal(t, 1, s.pending())
-		hangs = false
+		hangs.Store(false)
 		defer start(t, s.config())()
-		<-time.After(time.Second)
+		pass(time.Second)
 		require.Equal(t, []int{1}, s.tales("shop.example")["order"])
 	})
 }

@@ -107,7 +107,9 @@ func (r *round) loop(taking, work context.Context) error {
 		case key := <-r.changes:
 			r.heed(key)
 		case ended := <-r.results:
-			r.queue.Done(ended.item.Sequence, ended.Result, r.config.Now())
+			if r.queue.Done(ended.item.Sequence, ended.Result, r.config.Now()) {
+				r.admit(ended.item, r.config.Now())
+			}
 		case <-sweep.C:
 			r.graves.add(reasonExpired, r.queue.Expired(r.config.Now().Add(-trigger.KeptFor()))...)
 		case <-wake.C:
@@ -140,16 +142,20 @@ func (r *round) take(batch []events.Headline) {
 		if err != nil {
 			continue // nobody but a fan writes there
 		}
-		item := trigger.Item{Key: trigger.Key{Tenant: tenant, Trigger: id}, Lane: lane, Sequence: head.Sequence, Accepted: head.Time}
-		of, known := r.config.Book.Lookup(item.Key)
-		switch {
-		case known && of.Status == trigger.StatusStopped:
-			r.graves.add(reasonStopped, item)
-		case r.queue.Pending(item.Key) >= r.config.Backlog:
-			r.graves.add(reasonBacklog, item)
-		default:
-			r.queue.Add(item, now)
-		}
+		r.admit(trigger.Item{Key: trigger.Key{Tenant: tenant, Trigger: id}, Lane: lane, Sequence: head.Sequence, Accepted: head.Time}, now)
+	}
+}
+
+// admit puts a delivery where its trigger's state says that it belongs.
+func (r *round) admit(item trigger.Item, now time.Time) {
+	of, known := r.config.Book.Lookup(item.Key)
+	switch {
+	case known && of.Status == trigger.StatusStopped:
+		r.graves.add(reasonStopped, item)
+	case r.queue.Pending(item.Key) >= r.config.Backlog:
+		r.graves.add(reasonBacklog, item)
+	default:
+		r.queue.Add(item, now)
 	}
 }
 
