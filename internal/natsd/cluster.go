@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/nats-io/nats-server/v2/server"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -176,7 +177,7 @@ func (c *Cluster) WaitHealthy(ctx context.Context) error {
 
 // fault is what keeps the cluster from being healthy; "" when nothing does.
 func (c *Cluster) fault() string {
-	up, led := 0, false
+	up, known, led := 0, 0, false
 	for i, node := range c.nodes {
 		if node == nil {
 			continue
@@ -186,16 +187,36 @@ func (c *Cluster) fault() string {
 		if health := inner.Healthz(nil); health.Error != "" {
 			return fmt.Sprintf("node %d: %s", i, health.Error)
 		}
-		led = led || inner.JetStreamIsLeader()
+		if inner.JetStreamIsLeader() {
+			led, known = true, peersOf(inner)
+		}
 	}
 	switch {
 	case up*2 <= len(c.nodes):
 		return fmt.Sprintf("%d of %d nodes are up", up, len(c.nodes))
 	case !led:
 		return "there is no leader"
+	case known < up:
+		return fmt.Sprintf("the leader knows %d of %d nodes", known, up)
 	default:
 		return ""
 	}
+}
+
+// peersOf counts the nodes that a leader would place a replica on, itself among
+// them: a node that is healthy by itself may not have joined it yet.
+func peersOf(leader *server.Server) int {
+	info, err := leader.Jsz(&server.JSzOptions{})
+	if err != nil || info.Meta == nil {
+		return 0
+	}
+	known := 1
+	for _, peer := range info.Meta.Replicas {
+		if peer.Current && !peer.Offline {
+			known++
+		}
+	}
+	return known
 }
 
 // ClientURL lists where clients connect, on any node, up or down, so that a
