@@ -46,6 +46,15 @@ type Issued struct {
 // there is usage in it when none is named. One that fails does not keep the
 // others.
 func (o *Operator) IssueInvoices(ctx context.Context, params InvoiceParams) ([]Issued, error) {
+	return eachBilled(ctx, o, params, func(books *ledger.Ledger, asked ledger.InvoiceParams) (Issued, error) {
+		made, first, err := books.Issue(ctx, asked)
+		return Issued{First: first, Invoice: made}, err
+	})
+}
+
+// eachBilled does something for the tenant that is named, or for every tenant of
+// whom there is usage in the month. One that fails does not keep the others.
+func eachBilled[T any](ctx context.Context, o *Operator, params InvoiceParams, do func(*ledger.Ledger, ledger.InvoiceParams) (T, error)) ([]T, error) {
 	books, asked, err := o.invoiceParams(ctx, params)
 	if err != nil {
 		return nil, err
@@ -56,18 +65,18 @@ func (o *Operator) IssueInvoices(ctx context.Context, params InvoiceParams) ([]I
 			return nil, err
 		}
 	}
-	issued := []Issued{}
+	done := []T{}
 	var faults []error
 	for _, tenant := range tenants {
 		asked.Tenant = tenant
-		made, first, err := books.Issue(ctx, asked)
+		one, err := do(books, asked)
 		if err != nil {
 			faults = append(faults, err)
 			continue
 		}
-		issued = append(issued, Issued{First: first, Invoice: made})
+		done = append(done, one)
 	}
-	return issued, errors.Join(faults...)
+	return done, errors.Join(faults...)
 }
 
 func (o *Operator) invoiceParams(ctx context.Context, params InvoiceParams) (*ledger.Ledger, ledger.InvoiceParams, error) {

@@ -35,28 +35,13 @@ var ErrCurrencies = errors.New("price and cost are of unlike currencies")
 
 // Margins are those of one tenant, or of every tenant with usage in the month.
 func (o *Operator) Margins(ctx context.Context, params InvoiceParams) ([]Margin, error) {
-	books, asked, err := o.invoiceParams(ctx, params)
-	if err != nil {
-		return nil, err
-	}
-	tenants := []events.TenantID{params.Tenant}
-	if params.Tenant == "" {
-		if tenants, err = books.Tenants(ctx, asked.Period.Period); err != nil {
-			return nil, err
-		}
-	}
-	margins := []Margin{}
-	var faults []error
-	for _, tenant := range tenants {
-		asked.Tenant = tenant
+	return eachBilled(ctx, o, params, func(books *ledger.Ledger, asked ledger.InvoiceParams) (Margin, error) {
 		margin, err := marginOf(ctx, books, asked)
 		if err != nil {
-			faults = append(faults, fmt.Errorf("margin of %s: %w", tenant, err))
-			continue
+			return Margin{}, fmt.Errorf("margin of %s: %w", asked.Tenant, err)
 		}
-		margins = append(margins, margin)
-	}
-	return margins, errors.Join(faults...)
+		return margin, nil
+	})
 }
 
 func marginOf(ctx context.Context, books *ledger.Ledger, asked ledger.InvoiceParams) (Margin, error) {
