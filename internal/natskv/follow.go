@@ -9,6 +9,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/feira-dev/feira/internal/lifecycle"
 )
 
 const (
@@ -58,7 +60,7 @@ func (b *bucket) follow(ctx context.Context, keys string, f follower) error {
 			continue
 		}
 		b.client.logger.WarnContext(ctx, "bucket watch broke, opening it again", slog.String("bucket", b.Bucket()), slog.Any("error", err))
-		if !pause(ctx, rewatchWait) {
+		if !lifecycle.Pause(ctx, rewatchWait) {
 			return context.Cause(ctx)
 		}
 	}
@@ -101,18 +103,6 @@ func (b *bucket) replay(ctx context.Context, keys string, found <-chan nats.Stat
 func closeWatch(watch jetstream.KeyWatcher) {
 	_ = watch.Stop() // it fails when the watch is over already
 	for range watch.Updates() {
-	}
-}
-
-// pause reports whether d has passed before ctx ended.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }
 

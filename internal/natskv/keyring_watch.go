@@ -10,6 +10,7 @@ import (
 
 	"github.com/feira-dev/feira/events"
 	"github.com/feira-dev/feira/internal/access"
+	"github.com/feira-dev/feira/internal/lifecycle"
 )
 
 // begin starts a round: all entries come again.
@@ -89,7 +90,7 @@ func (k *Keyring) check(ctx context.Context) {
 				logger.InfoContext(ctx, "API keys in memory are up to date again")
 			}
 		}
-		if !pause(ctx, k.config.Check) {
+		if !lifecycle.Pause(ctx, k.config.Check) {
 			return
 		}
 	}
@@ -127,7 +128,7 @@ func (k *Keyring) reach(ctx context.Context, revision uint64) error {
 // note writes, now and then, which keys were used. It is no part of a lookup,
 // and a failure costs nobody but who wants to know.
 func (k *Keyring) note(ctx context.Context) {
-	for pause(ctx, k.config.NoteUse) {
+	for lifecycle.Pause(ctx, k.config.NoteUse) {
 		for _, held := range k.used() {
 			at := held.used.Load()
 			bounded, cancel := context.WithTimeout(ctx, askPatience)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/feira-dev/feira/events"
 	"github.com/feira-dev/feira/internal/access"
+	"github.com/feira-dev/feira/internal/lifecycle"
 	"github.com/feira-dev/feira/internal/tenant"
 )
 
@@ -125,7 +126,7 @@ func (k *Keys) entries(ctx context.Context) ([]jetstream.KeyValueEntry, error) {
 		if last.revision == 0 || last.removed || slices.ContainsFunc(entries, shown) {
 			return entries, nil
 		}
-		if !pause(ctx, lagWait) {
+		if !lifecycle.Pause(ctx, lagWait) {
 			return nil, context.Cause(ctx)
 		}
 	}

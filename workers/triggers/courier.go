@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"time"
 
 	"github.com/feira-dev/feira/internal/lifecycle"
 	"github.com/feira-dev/feira/internal/outcome"
@@ -45,7 +44,7 @@ func (c *Courier) run(fetch, work context.Context, ready func()) error {
 		}
 		if err := c.serve(fetch, work, tenure); err != nil && fetch.Err() == nil {
 			c.config.Logger.WarnContext(work, "delivering is begun anew", slog.Any("error", err))
-			pause(fetch, c.config.Retry)
+			lifecycle.Pause(fetch, c.config.Retry)
 		}
 	}
 	return nil
@@ -77,16 +76,4 @@ func (c *Courier) serve(fetch, work context.Context, tenure Tenure) error {
 		c.config.Logger.WarnContext(releasing, "the lease runs out by itself", slog.Any("error", err))
 	}
 	return err
-}
-
-// pause reports whether d has passed before ctx ended.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"sync"
 
+	"github.com/feira-dev/feira/internal/lifecycle"
 	"github.com/feira-dev/feira/internal/trigger"
 )
 
@@ -91,7 +92,7 @@ func (g *graves) dig(ctx context.Context) {
 					break
 				}
 				g.config.Logger.WarnContext(ctx, "giving up a delivery", append(about(one.Item), slog.Any("error", err))...)
-				if !pause(ctx, g.config.Retry) {
+				if !lifecycle.Pause(ctx, g.config.Retry) {
 					return
 				}
 			}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/feira-dev/feira/events"
+	"github.com/feira-dev/feira/internal/lifecycle"
 	"github.com/feira-dev/feira/internal/session"
 )
 
@@ -70,7 +71,7 @@ func (c *Canceller) Cancel(ctx context.Context, head events.RequestHead, reason 
 				return status, nil // a scheduler that did not hear finds the request gone when it grants it
 			}
 		}
-		if !rest(ctx, pause) {
+		if !lifecycle.Pause(ctx, pause) {
 			return "", unheard(ctx, head)
 		}
 	}
@@ -89,16 +90,4 @@ func (c *Canceller) end(ctx context.Context, head events.RequestHead, end events
 func unheard(ctx context.Context, head events.RequestHead) error {
 	return fmt.Errorf("request %s of session %s has not ended: if it has started, only the worker that runs it can end it, and none did: %w",
 		head.ID, head.Session, context.Cause(ctx))
-}
-
-// rest waits; false when ctx ended first.
-func rest(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

@@ -119,7 +119,7 @@ func (r *Renewals) look(fetch, work context.Context) {
 			return
 		}
 		r.renew(work, account)
-		if !rest(fetch, r.config.Pace) {
+		if !lifecycle.Pause(fetch, r.config.Pace) {
 			return
 		}
 	}
@@ -158,17 +158,5 @@ func (r *Renewals) renew(ctx context.Context, account Account) {
 		r.config.Logger.WarnContext(ctx, "tokens cannot be renewed just now", append(about, "ends", account.Ends, "error", err)...)
 	default:
 		r.config.Logger.InfoContext(ctx, "tokens are looked after", about...)
-	}
-}
-
-// rest waits; false when ctx ends first.
-func rest(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }
