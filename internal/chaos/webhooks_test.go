@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -30,6 +31,7 @@ const (
 	perCustomer  = 200 // at most so many of one tenant's
 	fewCustomers = 6
 	senders      = 12
+	perObject    = 3               // events about one object
 	sendingTime  = 6 * time.Second // at least so long, or nobody is killed meanwhile
 	hookSecret   = "whsec_chaos-4242424242424242"
 )
@@ -37,6 +39,8 @@ const (
 // hooks is a provider's side of every tenant, and the processes on ours.
 type hooks struct {
 	*market
+
+	endpoints *endpoints
 
 	key     string
 	front   atomic.Pointer[string]
@@ -50,15 +54,16 @@ func hookTenants(n int) []tenant.Tenant {
 	for i := range customers {
 		customers[i] = tenant.Tenant{
 			ID: tenant.ID(fmt.Sprintf("shop-%02d", i)), Concurrency: 8,
-			Webhooks: []tenant.WebhookRule{{On: "payment.confirmed", Session: tenant.SessionNew, Message: "/say {object} is paid"}},
+			Webhooks: []tenant.WebhookRule{{On: "payment.confirmed", Session: tenant.SessionObject, Message: "/say {object} is paid"}},
 		}
 	}
 	return customers
 }
 
-// Webhooks come in, a third of them twice, while the gateway, the router and the
-// worker are killed with -9 again and again: every event is one fact and one
-// turn at the tenant whose it is, and none is lost.
+// Webhooks come in, a third of them twice, while the gateway, the router, the
+// worker and the couriers of triggers are killed with -9 again and again: every
+// event is one fact and one turn at the tenant whose it is, and one set of events
+// for that tenant's endpoint; none is lost, and those of one object are in order.
 func TestKilledProcessesCostNoWebhook(t *testing.T) {
 	t.Parallel()
 	total := fewWebhooks
@@ -68,14 +73,19 @@ func TestKilledProcessesCostNoWebhook(t *testing.T) {
 		require.NoError(t, err)
 	}
 	customers := hookTenants(max(fewCustomers, total/perCustomer))
-	h := &hooks{market: setup(t, marketParams{tenants: customers}), paths: map[tenant.ID]string{}}
+	h := &hooks{market: setup(t, marketParams{tenants: customers}), endpoints: newEndpoints(t), paths: map[tenant.ID]string{}}
+	h.cfg.Triggers.Loopback = true
+	h.env = append(h.env, "FEIRA_TRIGGERS_LOOPBACK=true")
 	h.key = h.apiKey(t)
 	scheduler := h.launch(t, "scheduler")
 	crew := map[string]*testenv.Child{"webhooks": h.launch(t, "webhooks"), "worker": h.launch(t, "worker", "--worker-slots", "16")}
+	crew["triggers"], crew["triggers 2"] = h.launch(t, "triggers"), h.launch(t, "triggers")
 	crew["gateway"] = h.gateway(t)
 	scheduler.WaitForOutput(t, rolesAreUp)
+	operator := h.operator(t)
 	for _, customer := range customers {
 		h.paths[customer.ID] = h.address(t, customer.ID)
+		h.endpoints.open(t, operator, customer.ID)
 	}
 	began := time.Now()
 	over := make(chan error, 1)
@@ -88,10 +98,28 @@ func TestKilledProcessesCostNoWebhook(t *testing.T) {
 		return err == nil && stream.CachedInfo().State.Msgs == 0
 	}, 4*patience, pace, "webhooks are left over")
 	require.Eventually(t, func() bool { return h.drained(t) }, 4*patience, pace, "requests or runs are left over")
+	ran := time.Since(began)
+	require.Eventually(t, func() bool { return h.told(t, total) }, 4*patience, pace, "events are left that no endpoint was told of")
+	told, wire := h.endpoints.heard()
 	require.Positive(t, h.refused.Load(), "nobody was killed while webhooks came in")
-	h.judgeWebhooks(t, customers, total)
-	t.Logf("%d events of %d tenants in %d deliveries (%d were refused or cut and sent again) in %s, %d kills -9; all was over after %s: each one turn",
-		total, len(customers), h.sent.Load(), h.refused.Load(), took.Round(time.Millisecond), kills, time.Since(began).Round(time.Millisecond))
+	log := h.log(t)
+	h.judgeWebhooks(t, log, customers, total)
+	h.endpoints.judge(t, log)
+	t.Logf("%d events of %d tenants in %d deliveries (%d were refused or cut and sent again) in %s, %d kills -9; all was run after %s: each one turn; "+
+		"all was told after %s: %d events in %d deliveries to the tenants' endpoints",
+		total, len(customers), h.sent.Load(), h.refused.Load(), took.Round(time.Millisecond), kills, ran.Round(time.Millisecond),
+		time.Since(began).Round(time.Millisecond), told, wire)
+}
+
+// told reports whether the endpoints know of every fact and turn, and nothing
+// more waits for them.
+func (h *hooks) told(t *testing.T, total int) bool {
+	t.Helper()
+	if heard, _ := h.endpoints.heard(); heard < 2*total {
+		return false
+	}
+	stream, err := h.js.Stream(t.Context(), events.StreamTriggers)
+	return err == nil && stream.CachedInfo().State.Msgs == 0
 }
 
 // gateway starts one, and tells the senders where it is.
@@ -135,7 +163,7 @@ func (h *hooks) sendAll(ctx context.Context, customers []tenant.Tenant, total in
 		wait.Go(func() {
 			for n := range work {
 				for range 1 + n%3/2 {
-					h.send(ctx, client, customers[n%len(customers)].ID, n)
+					h.send(ctx, client, customers, n)
 				}
 			}
 		})
@@ -154,8 +182,9 @@ func (h *hooks) sendAll(ctx context.Context, customers []tenant.Tenant, total in
 	return ctx.Err()
 }
 
-func (h *hooks) send(ctx context.Context, client *http.Client, id tenant.ID, n int) {
-	body := fmt.Appendf(nil, `{"id":"evt_%s_%d","type":"payment_intent.succeeded","data":{"object":{"id":"pi_%d","status":"succeeded"}}}`, id, n, n)
+func (h *hooks) send(ctx context.Context, client *http.Client, customers []tenant.Tenant, n int) {
+	id, object := customers[n%len(customers)].ID, n/len(customers)/perObject
+	body := fmt.Appendf(nil, `{"id":"evt_%s_%d","type":"payment_intent.succeeded","data":{"object":{"id":"pi_%d","status":"succeeded"}}}`, id, n, object)
 	lock := webhook.Lock{Scheme: webhook.SchemeStripe, Keys: []webhook.Key{{Text: hookSecret}}}
 	again := time.NewTicker(50 * time.Millisecond)
 	defer again.Stop()
@@ -187,7 +216,7 @@ func (h *hooks) send(ctx context.Context, client *http.Client, id tenant.ID, n i
 // kill kills one after the other until all is sent, and everybody twice at least.
 func (h *hooks) kill(t *testing.T, crew map[string]*testenv.Child, over <-chan error) int {
 	t.Helper()
-	names := []string{"gateway", "webhooks", "worker"}
+	names := []string{"gateway", "webhooks", "triggers", "worker", "triggers 2"}
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	chance := rand.New(rand.NewPCG(seed, 0))
@@ -211,7 +240,8 @@ func (h *hooks) kill(t *testing.T, crew map[string]*testenv.Child, over <-chan e
 		case "worker":
 			crew[name] = h.launch(t, name, "--worker-slots", "16")
 		default:
-			crew[name] = h.launch(t, name)
+			role, _, _ := strings.Cut(name, " ")
+			crew[name] = h.launch(t, role)
 		}
 		crew[name].WaitForOutput(t, rolesAreUp)
 	}
@@ -219,11 +249,11 @@ func (h *hooks) kill(t *testing.T, crew map[string]*testenv.Child, over <-chan e
 }
 
 // judgeWebhooks holds the log against what was sent.
-func (h *hooks) judgeWebhooks(t *testing.T, customers []tenant.Tenant, total int) {
+func (h *hooks) judgeWebhooks(t *testing.T, log []events.Record, customers []tenant.Tenant, total int) {
 	t.Helper()
 	told, turns, ended := map[string]int{}, map[string]int{}, map[string]events.TurnStatus{}
 	asked := map[string]string{}
-	for _, record := range h.log(t) {
+	for _, record := range log {
 		place := string(record.Tenant) + " " + string(record.Session) + " " + string(record.Request)
 		switch event := record.Event.(type) {
 		case *events.WebhookReceived:
