@@ -22,9 +22,20 @@ const Mark = fake.Mark
 type Account struct {
 	// Tenant labels it in the journal.
 	Tenant string
+	// Webhook, when not nil, is where the account's webhooks go from the start.
+	Webhook *Webhook
 	// Credential are the fields that its calls carry. Defaults to those of
 	// [Credential] for the sandbox's seed.
 	Credential map[string]string
+}
+
+// Webhook is where an account's webhooks go, as its owner sets it on the
+// provider's pages: [Sandbox.Subscribe].
+type Webhook struct {
+	// URL holds the secret itself where the provider signs nothing, as Z-API.
+	URL string
+	// Key is what the provider signs with, or sends along.
+	Key string
 }
 
 // Servers are the providers of the sandbox, by the names that tools carry.

@@ -29,6 +29,9 @@ type Config struct {
 	// ModelContext is the longest conversation that the model takes, in
 	// tokens. Defaults to 128 000.
 	ModelContext int64
+	// WebhookPause is how long a webhook waits that was not taken, before it is
+	// sent again; further waits are longer. Defaults to 50 ms.
+	WebhookPause time.Duration
 	// Observe, when not nil, is told of every request that reaches a provider,
 	// with what the provider answered, whatever a fault made of that after. It
 	// is called side by side, before the answer leaves.
@@ -76,6 +79,9 @@ func (c Config) Validate() error {
 	}
 	if c.ModelLatency < 0 || c.ModelChunkDelay < 0 {
 		fault("model_latency or model_chunk_delay is negative")
+	}
+	if c.WebhookPause < 0 {
+		fault("webhook_pause is negative")
 	}
 	if c.ModelContext < 0 {
 		fault("model_context is %d, want 0 or more", c.ModelContext)

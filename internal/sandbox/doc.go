@@ -11,7 +11,13 @@
 // unless a fault was asked for. It keeps nothing on disk: a restart is an empty
 // world. The model is a planner by rules and says so in everything it says.
 //
-// For people and scripts, GET /_sandbox/journal lists the effects (filtered by
+// What happens at an account is told to the webhooks that were set for it, as the
+// provider tells it and signed as it signs: package outbox. The sandbox calls this
+// machine alone. Customers and carriers act at /_sandbox/{server}/...: they pay a
+// Pix, take in a parcel, read a message.
+//
+// For people and scripts, GET /_sandbox/webhooks tells how each queue of webhooks
+// does, GET /_sandbox/journal lists the effects (filtered by
 // server, account, effect, object, key and reference), and GET
 // /_sandbox/conversations how often each conversation was answered.
 package sandbox

@@ -17,6 +17,7 @@ import (
 	"github.com/feira-dev/feira/internal/sandbox/melhorenvio"
 	"github.com/feira-dev/feira/internal/sandbox/model"
 	"github.com/feira-dev/feira/internal/sandbox/nuvemfiscal"
+	"github.com/feira-dev/feira/internal/sandbox/outbox"
 	"github.com/feira-dev/feira/internal/sandbox/stripe"
 	"github.com/feira-dev/feira/internal/sandbox/zapi"
 )
@@ -32,6 +33,7 @@ type Sandbox struct {
 	config   Config
 	listener net.Listener
 	journal  *journal.Journal
+	outbox   *outbox.Office
 	faults   fault.Set
 	model    *model.Server
 	stalls   map[string]stall
@@ -45,6 +47,8 @@ type stall interface {
 	http.Handler
 	Open(tenant string, fields map[string]string) error
 	Refuse(w http.ResponseWriter, r *http.Request, status int)
+	Subscribe(tenant string, hook fake.Hook) error
+	Acts() http.Handler
 }
 
 var _ lifecycle.Part = (*Sandbox)(nil)
@@ -57,9 +61,10 @@ func New(config Config) (*Sandbox, error) {
 		return nil, err
 	}
 	book := journal.New()
-	world := fake.World{Seed: config.Seed, Now: config.Now, Journal: book}
+	office := outbox.New(outbox.Config{Pause: config.WebhookPause, Now: config.Now, Logger: config.Logger})
+	world := fake.World{Seed: config.Seed, Now: config.Now, Journal: book, Outbox: office}
 	s := &Sandbox{
-		config: config, journal: book, opened: map[string]map[string]map[string]string{},
+		config: config, journal: book, outbox: office, opened: map[string]map[string]map[string]string{},
 		stalls: map[string]stall{
 			asaas.Server: asaas.New(world), correios.Server: correios.New(world), melhorenvio.Server: melhorenvio.New(world),
 			nuvemfiscal.Server: nuvemfiscal.New(world), stripe.Server: stripe.New(world), zapi.Server: zapi.New(world),
@@ -119,8 +124,24 @@ func (s *Sandbox) Open(server string, account Account) (map[string]string, error
 		s.opened[server] = map[string]map[string]string{}
 	}
 	s.opened[server][account.Tenant] = account.Credential
-	return account.Credential, nil
+	if account.Webhook == nil {
+		return account.Credential, nil
+	}
+	return account.Credential, place.Subscribe(account.Tenant, fake.Hook(*account.Webhook))
 }
+
+// Subscribe sets where the webhooks of a tenant's account go, beside where they
+// went before; at Z-API, in place of that. Correios and Nuvem Fiscal send none.
+func (s *Sandbox) Subscribe(server, tenant string, to Webhook) error {
+	place, ok := s.stalls[server]
+	if !ok {
+		return fmt.Errorf("%w: %q", ErrUnknownServer, server)
+	}
+	return place.Subscribe(tenant, fake.Hook(to))
+}
+
+// Webhooks tells how each address does that is told of something.
+func (s *Sandbox) Webhooks() []outbox.Standing { return s.outbox.Standings() }
 
 // BaseURLs returns the base URL of each provider, without a secret.
 func (s *Sandbox) BaseURLs() map[string]string {
@@ -140,6 +161,10 @@ func prefix(server string) string {
 
 // ModelURL is the base URL of the model's API.
 func (s *Sandbox) ModelURL() string { return s.origin() + "/" + ModelServer + model.Prefix }
+
+// ActURL is where people act at a provider who have no account there: what can
+// be done is in the words of each fake's package.
+func (s *Sandbox) ActURL(server string) string { return s.origin() + actPath + server }
 
 // JournalURL is where the effects are listed for people and scripts.
 func (s *Sandbox) JournalURL() string { return s.origin() + journalPath }

@@ -17,6 +17,9 @@ import (
 const (
 	journalPath       = "/_sandbox/journal"
 	conversationsPath = "/_sandbox/conversations"
+	webhooksPath      = "/_sandbox/webhooks"
+	// actPath has the server's name behind it.
+	actPath = "/_sandbox/"
 )
 
 // headerTimeout bounds how long a client may take over its headers.
@@ -40,6 +43,16 @@ func (s *Sandbox) run(fetch, work context.Context, ready func()) error {
 		BaseContext:       func(net.Listener) context.Context { return work },
 		ErrorLog:          slog.NewLogLogger(s.config.Logger.Handler(), slog.LevelWarn),
 	}
+	send, stopSending := context.WithCancel(fetch)
+	sending := make(chan struct{})
+	go func() {
+		defer close(sending)
+		s.outbox.Run(send)
+	}()
+	defer func() {
+		stopSending()
+		<-sending
+	}()
 	stopped := make(chan error, 1)
 	go func() {
 		<-fetch.Done()
@@ -65,12 +78,14 @@ func (s *Sandbox) handler(stopping <-chan struct{}) http.Handler {
 	mux := http.NewServeMux()
 	for server, place := range s.stalls {
 		target := fault.Target{Server: server, Refuse: place.Refuse, Stopping: stopping}
+		mux.Handle(actPath+server+"/", http.StripPrefix(actPath+server, place.Acts()))
 		mux.Handle("/"+server+"/", http.StripPrefix("/"+server, s.faults.Handler(target, s.observed(server, place))))
 	}
 	target := fault.Target{Server: ModelServer, Refuse: s.model.Refuse, Stopping: stopping}
 	mux.Handle("/"+ModelServer+"/", http.StripPrefix("/"+ModelServer, s.faults.Handler(target, s.model.Handler(stopping))))
 	mux.HandleFunc("GET "+journalPath, s.serveJournal)
 	mux.HandleFunc("GET "+conversationsPath, s.serveConversations)
+	mux.HandleFunc("GET "+webhooksPath, s.serveWebhooks)
 	return onlyLoopback(mux)
 }
 
@@ -95,6 +110,10 @@ func (s *Sandbox) serveJournal(w http.ResponseWriter, r *http.Request) {
 
 func (s *Sandbox) serveConversations(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, map[string]any{"conversations": s.model.Conversations()})
+}
+
+func (s *Sandbox) serveWebhooks(w http.ResponseWriter, _ *http.Request) {
+	writeJSON(w, map[string]any{"webhooks": s.Webhooks()})
 }
 
 func writeJSON(w http.ResponseWriter, body any) {

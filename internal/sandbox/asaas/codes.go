@@ -31,12 +31,17 @@ func pixQRCode(c *call) fake.Answer {
 	if found.BillingType != billingPix && found.BillingType != billingOpen && found.BillingType != billingBoleto {
 		return invalid("invalid_action", "A forma de pagamento da cobrança não permite Pix.")
 	}
-	code := brazil.PixCode("pix-h.asaas.com/qr/"+found.ID[len("pay_"):], "SANDBOX", found.Value, found.ID[len("pay_"):])
+	code := found.pixCode()
 	picture, err := pattern(code)
 	if err != nil {
 		return refuse(http.StatusInternalServerError, "internal_error", err.Error())
 	}
 	return fake.OK(fake.Map{"success": true, "encodedImage": picture, "payload": code, "expirationDate": found.DueDate + " 23:59:59"})
+}
+
+// pixCode is the text that whoever pays copies.
+func (p *payment) pixCode() string {
+	return brazil.PixCode("pix-h.asaas.com/qr/"+p.ID[len("pay_"):], "SANDBOX", p.Value, p.ID[len("pay_"):])
 }
 
 // staticQRCode is a code that is paid without a payment to wait for it.

@@ -1,6 +1,7 @@
 package asaas
 
 import (
+	"net/url"
 	"slices"
 	"time"
 
@@ -122,9 +123,23 @@ func getPayment(c *call) fake.Answer {
 func listPayments(c *call) fake.Answer {
 	query := c.Query()
 	return listed(c, c.State.payments.Newest(func(one *payment) bool {
-		return !one.Deleted && agree(query.Get("customer"), one.Customer) && agree(query.Get("status"), one.Status) &&
+		return !one.Deleted && between(query, "dateCreated", one.DateCreated) && between(query, "paymentDate", one.paid()) && agree(query.Get("customer"), one.Customer) && agree(query.Get("status"), one.Status) &&
 			agree(query.Get("billingType"), one.BillingType) && agree(query.Get("externalReference"), one.ExternalReference)
 	}))
+}
+
+// paid is the day of the payment; empty before.
+func (p *payment) paid() string {
+	if p.PaymentDate == nil {
+		return ""
+	}
+	return *p.PaymentDate
+}
+
+// between reports whether a day keeps the bounds that a query gives it.
+func between(query url.Values, name, day string) bool {
+	from, to := query.Get(name+"[ge]"), query.Get(name+"[le]")
+	return (from == "" || day >= from) && (to == "" || day != "" && day <= to)
 }
 
 func updatePayment(c *call) fake.Answer {

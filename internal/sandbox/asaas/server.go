@@ -38,6 +38,9 @@ func New(world fake.World) *fake.Server[state] {
 		State:    func() *state { return &state{} },
 		Identify: identify,
 		Unknown:  unknown,
+		Subscribe: func(c *call, hook fake.Hook) {
+			newWebhook(c, fake.Object{"name": "panel", "url": hook.URL, "authToken": hook.Key, "enabled": true, "sendType": sendInOrder})
+		},
 		Refuse: func(_ *http.Request, status int) fake.Answer {
 			return refuse(status, strings.ToLower(strings.ReplaceAll(http.StatusText(status), " ", "_")), "Não foi possível atender à requisição.")
 		},
@@ -67,7 +70,11 @@ func New(world fake.World) *fake.Server[state] {
 	s.Handle("POST /v3/accounts", createSubaccount)
 	s.Handle("POST /v3/webhooks", createWebhook)
 	s.Handle("GET /v3/webhooks", listWebhooks)
+	s.Handle("GET /v3/webhooks/{id}", getWebhook)
+	s.Handle("PUT /v3/webhooks/{id}", updateWebhook)
+	s.Handle("DELETE /v3/webhooks/{id}", deleteWebhook)
 	s.Handle("GET /v3/webhook/events", listEvents)
+	s.HandleAct("POST /pix", payPix)
 	return s
 }
 

@@ -33,6 +33,26 @@ func receive(c *call, status string) fake.Answer {
 	return fake.OK(found)
 }
 
+// payPix is what the app of the payer's bank does with a code.
+func payPix(c *call) (fake.Answer, bool) {
+	body, err := c.Object()
+	if err != nil || !body.Has("payload") {
+		return fake.Answer{}, false
+	}
+	found := c.State.payments.Newest(func(one *payment) bool {
+		return one.BillingType != billingCard && one.pixCode() == body.Text("payload")
+	})
+	if len(found) == 0 {
+		return fake.Answer{}, false
+	}
+	if found[0].Deleted || found[0].Status != statusPending {
+		return invalid("invalid_action", "Esta cobrança não pode mais ser paga."), true
+	}
+	found[0].BillingType = billingPix
+	found[0].settle(c, statusReceived)
+	return fake.OK(fake.Map{"payment": found[0].ID, "value": found[0].Value, "status": found[0].Status}), true
+}
+
 func refundPayment(c *call) fake.Answer {
 	found, ok := c.State.payments.Find(c.Path("id"))
 	if !ok {
@@ -62,7 +82,11 @@ func refundPayment(c *call) fake.Answer {
 		found.Status = statusRefunded
 	}
 	c.Effect("payment.refunded", found.ID, found.ExternalReference)
-	found.tell(c, "PAYMENT_REFUNDED")
+	name := "PAYMENT_PARTIALLY_REFUNDED"
+	if found.Status == statusRefunded {
+		name = "PAYMENT_REFUNDED"
+	}
+	found.tell(c, name)
 	return fake.OK(found)
 }
 

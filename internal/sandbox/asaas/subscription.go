@@ -47,6 +47,7 @@ func createSubscription(c *call) fake.Answer {
 	first.Subscription, first.ExternalReference = made.ID, ""
 	c.State.payments.Put(first.ID, first)
 	c.Effect("subscription.created", made.ID, made.ExternalReference)
+	first.tell(c, "PAYMENT_CREATED")
 	return fake.OK(made)
 }
 
@@ -75,6 +76,7 @@ func cancelSubscription(c *call) fake.Answer {
 	found.Deleted, found.Status = true, "INACTIVE"
 	for _, one := range c.State.payments.Newest(func(p *payment) bool { return p.Subscription == found.ID && p.Status == statusPending }) {
 		one.Deleted = true
+		one.tell(c, "PAYMENT_DELETED")
 	}
 	c.Effect("subscription.deleted", found.ID, found.ExternalReference)
 	return fake.OK(fake.Map{"deleted": true, "id": found.ID})

@@ -49,6 +49,10 @@ func createTransfer(c *call) fake.Answer {
 	c.State.balance -= value
 	c.State.transfers.Put(made.ID, made)
 	c.Effect("transfer.created", made.ID, made.ExternalReference)
+	made.tell(c, "TRANSFER_CREATED")
+	if made.Status == "DONE" {
+		made.tell(c, "TRANSFER_DONE")
+	}
 	return fake.OK(made)
 }
 

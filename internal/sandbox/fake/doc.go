@@ -6,6 +6,9 @@
 // effect is in the journal before its answer leaves. Ids follow from the seed,
 // the account and a counter alone.
 //
+// People who act from outside ([Act]) have no credential: whoever pays a Pix has
+// its code and nothing else.
+//
 // How a provider identifies a caller, words a refusal and keeps its promises is
 // the [Dialect] that each fake brings.
 package fake

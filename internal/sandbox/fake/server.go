@@ -27,6 +27,8 @@ type Dialect[S any] struct {
 	// Refuse words an error that the provider gives for reasons of its own:
 	// rate limits, outages, paths that it does not know.
 	Refuse func(r *http.Request, status int) Answer
+	// Subscribe sets where an account's webhooks go; nil where the provider sends none.
+	Subscribe func(c *Call[S], hook Hook)
 	// Around, when not nil, is called instead of a route's handler, which it
 	// may call or not.
 	Around func(c *Call[S], handler Handler[S]) Answer
@@ -37,6 +39,7 @@ type Server[S any] struct {
 	dialect Dialect[S]
 	world   World
 	mux     *http.ServeMux
+	acts    *http.ServeMux
 
 	mu       sync.RWMutex
 	accounts map[string]*Account[S] // by key
@@ -44,7 +47,7 @@ type Server[S any] struct {
 
 // NewServer returns a fake without accounts and routes.
 func NewServer[S any](world World, dialect Dialect[S]) *Server[S] {
-	s := &Server[S]{dialect: dialect, world: world, mux: http.NewServeMux(), accounts: map[string]*Account[S]{}}
+	s := &Server[S]{dialect: dialect, world: world, mux: http.NewServeMux(), acts: http.NewServeMux(), accounts: map[string]*Account[S]{}}
 	s.Handle("/", func(c *Call[S]) Answer { return dialect.Refuse(c.Request, http.StatusNotFound) })
 	return s
 }
@@ -153,13 +156,18 @@ func (s *Server[S]) serve(r *http.Request, handler Handler[S]) Answer {
 	}
 	account.mu.Lock()
 	defer account.mu.Unlock()
-	call := &Call[S]{
-		Request: r, Body: body, State: account.state, Tenant: account.Tenant, Fields: account.Fields,
-		Now: s.world.Now(), server: s.dialect.Server, world: s.world, account: account,
-	}
+	call := s.call(account, r, body)
 	// The answer is frozen while nobody else can change what it shows.
 	if s.dialect.Around != nil {
 		return s.dialect.Around(call, handler).Frozen()
 	}
 	return handler(call).Frozen()
+}
+
+// call is a request of an account whose lock is held.
+func (s *Server[S]) call(account *Account[S], r *http.Request, body []byte) *Call[S] {
+	return &Call[S]{
+		Request: r, Body: body, State: account.state, Tenant: account.Tenant, Fields: account.Fields,
+		Now: s.world.Now(), server: s.dialect.Server, world: s.world, account: account,
+	}
 }

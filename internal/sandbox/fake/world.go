@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/feira-dev/feira/internal/sandbox/journal"
+	"github.com/feira-dev/feira/internal/sandbox/outbox"
 )
 
 // Alphabets of ids.
@@ -27,6 +28,8 @@ type World struct {
 	Now func() time.Time
 	// Journal takes the effects.
 	Journal *journal.Journal
+	// Outbox sends the webhooks.
+	Outbox *outbox.Office
 }
 
 // Token makes n characters of an alphabet that follow from the seed and the

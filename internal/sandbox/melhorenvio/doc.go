@@ -8,6 +8,11 @@
 // Putting the same things into the cart twice makes two orders; the tags in
 // options are kept and can be searched for.
 //
+// What becomes of an order is told to the webhooks that were set on the
+// application's page, signed with its secret; there is no call to set them. A
+// carrier takes in or hands over a parcel before its time with POST
+// /_sandbox/melhor-envio/parcels/{tracking} and {"status": "posted"} or "delivered".
+//
 // Tokens are renewed and accounts connected by OAuth 2, as there: access tokens
 // end after 30 days, refresh tokens and codes are good once, and each exchange is
 // an effect in the journal.

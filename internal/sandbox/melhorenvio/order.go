@@ -69,6 +69,7 @@ func addToCart(c *call) fake.Answer {
 	}
 	c.State.orders.Put(made.ID, made)
 	c.Effect("order.created", made.ID, made.reference())
+	made.tell(c, "order.created")
 	return fake.Created(made)
 }
 
@@ -93,18 +94,21 @@ func checkOrder(body fake.Object) (service, *fake.Answer) {
 	return kind, checkRoute(body.Object("from").Text("postal_code"), body.Object("to").Text("postal_code"))
 }
 
-// travel moves an order on by the clock.
-func (o *order) travel(now time.Time) {
+// travel moves an order on by the clock. That it has moved is told when somebody
+// looks.
+func (o *order) travel(c *call) {
 	if o.Status != statusGenerated && o.Status != statusPosted {
 		return
 	}
-	if age := now.Sub(o.generated); age >= untilPosted && o.PostedAt == nil {
+	if age := c.Now.Sub(o.generated); age >= untilPosted && o.PostedAt == nil {
 		at := stamp(o.generated.Add(untilPosted))
 		o.Status, o.PostedAt = statusPosted, &at
+		o.tell(c, "order.posted")
 	}
-	if age := now.Sub(o.generated); age >= untilDelivered {
+	if age := c.Now.Sub(o.generated); age >= untilDelivered {
 		at := stamp(o.generated.Add(untilDelivered))
 		o.Status, o.DeliveredAt = statusDelivered, &at
+		o.tell(c, "order.delivered")
 	}
 }
 
@@ -119,7 +123,7 @@ func (o *order) reference() string {
 func find(c *call, id string) (*order, bool) {
 	found, ok := c.State.orders.Find(id)
 	if ok {
-		found.travel(c.Now)
+		found.travel(c)
 	}
 	return found, ok
 }
@@ -140,7 +144,7 @@ func listOrders(c *call) fake.Answer {
 	}
 	offset, _ := strconv.Atoi(query.Get("offset"))
 	found := c.State.orders.Newest(func(one *order) bool {
-		one.travel(c.Now)
+		one.travel(c)
 		return query.Get("status") == "" || one.Status == query.Get("status")
 	})
 	page, _ := fake.Page(found, limit, offset)
@@ -177,4 +181,5 @@ func removeFromCart(c *call) fake.Answer {
 	return fake.Answer{Status: http.StatusOK, Body: fake.Map{}}
 }
 
-func stamp(t time.Time) string { return t.Format(time.DateTime) }
+// stamp is a time as the provider writes it, without its zone.
+func stamp(t time.Time) string { return t.In(brazil.Zone()).Format(time.DateTime) }

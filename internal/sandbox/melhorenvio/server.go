@@ -6,6 +6,7 @@ import (
 
 	"github.com/feira-dev/feira/internal/sandbox/brazil"
 	"github.com/feira-dev/feira/internal/sandbox/fake"
+	"github.com/feira-dev/feira/internal/sandbox/outbox"
 )
 
 // Server is the provider's name.
@@ -24,6 +25,7 @@ type state struct {
 	orders  fake.Shelf[*order]
 	stores  fake.Shelf[*store]
 	balance brazil.Cents
+	hooks   []*outbox.Queue
 }
 
 // New returns Melhor Envio without accounts. A credential is {access_token},
@@ -38,6 +40,9 @@ func New(world fake.World) *fake.Server[state] {
 		State:    func() *state { return &state{balance: openingBalance} },
 		Identify: tokens.identify,
 		Unknown:  func(*http.Request) fake.Answer { return unauthenticated() },
+		Subscribe: func(c *call, hook fake.Hook) {
+			c.State.hooks = append(c.State.hooks, c.Queue(hook.URL, hook.Key, outbox.Rules{Taken: outbox.Success, Patience: maxRefusals}))
+		},
 		Refuse: func(_ *http.Request, status int) fake.Answer {
 			return fake.Answer{Status: status, Body: fake.Map{"message": http.StatusText(status) + "."}}
 		},
@@ -65,6 +70,7 @@ func New(world fake.World) *fake.Server[state] {
 	s.Handle("POST /api/v2/me/companies/{id}/addresses", createAddress)
 	s.Handle("GET /api/v2/me/companies/{id}/addresses", listAddresses)
 	s.Handle("GET /api/v2/me/shipment/agencies", listAgencies)
+	s.HandleAct("POST /parcels/{tracking}", carry)
 	return s
 }
 

@@ -58,6 +58,7 @@ func checkout(c *call) fake.Answer {
 	for _, one := range orders {
 		one.Status, one.PaidAt = statusReleased, &paid
 		c.Effect("order.paid", one.ID, one.reference())
+		one.tell(c, "order.released")
 	}
 	return fake.OK(fake.Map{"purchase": fake.Map{
 		"id": c.UUID("purchase"), "protocol": "PUR-" + c.Now.Format("200601") + c.Token("", fake.Decimal, 8), "total": total,
@@ -76,6 +77,7 @@ func generate(c *call) fake.Answer {
 		one.Status, one.GeneratedAt, one.Tracking, one.generated = statusGenerated, &at, &code, c.Now
 		body[one.ID] = fake.Map{"message": "Envio gerado com sucesso", "status": true}
 		c.Effect("label.generated", one.ID, one.reference())
+		one.tell(c, "order.generated")
 	}
 	return fake.OK(body)
 }
@@ -130,5 +132,6 @@ func cancel(c *call) fake.Answer {
 	found.Status, found.CanceledAt = statusCanceled, &at
 	c.State.balance += found.Price
 	c.Effect("order.canceled", found.ID, found.reference())
+	found.tell(c, "order.cancelled")
 	return fake.OK(fake.Map{found.ID: fake.Map{"canceled": true, "time": at}})
 }

@@ -80,6 +80,22 @@ func createSession(c *call) fake.Answer {
 	return fake.OK(made)
 }
 
+// payCheckout is a customer who pays at the page of a session.
+func payCheckout(c *call) (fake.Answer, bool) {
+	found, ok := c.State.sessions.Find(c.Path("id"))
+	if !ok {
+		return fake.Answer{}, false
+	}
+	if found.Status != statusOpen || found.AmountTotal == nil {
+		return *invalid(fault{Message: "This checkout session is " + found.Status + ", or there is nothing to pay."}), true
+	}
+	found.Status, found.PaymentStatus = "complete", statusPaid
+	c.State.balance[*found.Currency] += *found.AmountTotal
+	c.Effect("checkout_session.paid", found.ID, reference(found.Metadata))
+	tell(c, "checkout.session.completed", found)
+	return fake.OK(found), true
+}
+
 // lineItems adds up what is for sale.
 func lineItems(c *call, f form, recurring bool) (total int64, currency string, refusal *fake.Answer) {
 	list := f.list("line_items")

@@ -39,6 +39,7 @@ func (i *intent) disputed(c *call) {
 	}
 	c.State.balance[i.Currency] -= i.Amount
 	c.State.disputes.Put(made.ID, made)
+	tell(c, "charge.dispute.created", made)
 }
 
 func updateDispute(c *call) fake.Answer {

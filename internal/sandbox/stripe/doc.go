@@ -11,4 +11,7 @@
 // pm_card_createDispute is disputed at once; any other is good. A subscription
 // makes one invoice when it begins; an invoice that is made for one bills its
 // items once more, and any other bills nothing. No period ever ends.
+//
+// What happens is told to the account's webhook endpoints, signed, and listed at
+// /events. A customer pays a checkout session with POST /_sandbox/stripe/checkout/{id}.
 package stripe

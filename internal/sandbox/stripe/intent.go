@@ -76,6 +76,7 @@ func createIntent(c *call) fake.Answer {
 	made.ClientSecret = made.ID + "_secret_" + c.Token("", fake.Base62, 25)
 	c.State.intents.Put(made.ID, made)
 	c.Effect("payment_intent.created", made.ID, reference(made.Metadata))
+	tell(c, "payment_intent.created", made)
 	if f.text("confirm") == "true" {
 		return made.confirm(c)
 	}
@@ -133,6 +134,7 @@ func (i *intent) confirm(c *call) fake.Answer {
 		})
 	case *i.PaymentMethod == declinedMethod:
 		i.Status = statusNeedsMethod
+		tell(c, "payment_intent.payment_failed", i)
 		return refuse(http.StatusPaymentRequired, fault{
 			Type: typeCard, Code: "card_declined", DeclineCode: "generic_decline", Message: "Your card was declined.", Intent: i,
 		})
@@ -141,6 +143,7 @@ func (i *intent) confirm(c *call) fake.Answer {
 	i.Status, i.AmountReceived, i.LatestCharge = statusSucceeded, i.Amount, &charge
 	c.State.balance[i.Currency] += i.Amount
 	c.Effect("payment_intent.succeeded", i.ID, reference(i.Metadata))
+	tell(c, "payment_intent.succeeded", i)
 	if *i.PaymentMethod == disputedMethod {
 		i.disputed(c)
 	}
@@ -176,6 +179,7 @@ func cancelIntent(c *call) fake.Answer {
 	at := c.Now.Unix()
 	found.Status, found.CanceledAt, found.CancellationReason = statusCanceled, &at, optional(f.text("cancellation_reason"))
 	c.Effect("payment_intent.canceled", found.ID, reference(found.Metadata))
+	tell(c, "payment_intent.canceled", found)
 	return fake.OK(found)
 }
 

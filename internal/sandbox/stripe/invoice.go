@@ -160,8 +160,10 @@ func (i *invoice) open(c *call) {
 	at := "https://invoice.stripe.com/i/sandbox/" + strconv.FormatInt(i.Created, 10) + number
 	i.Status, i.Number, i.HostedInvoiceURL = statusOpen, &number, &at
 	c.Effect("invoice.finalized", i.ID, reference(i.Metadata))
+	tell(c, "invoice.finalized", i)
 	if i.AmountDue == 0 {
 		i.Status = statusPaid
+		tell(c, "invoice.paid", i)
 	}
 }
 
@@ -183,10 +185,12 @@ func payInvoice(c *call) fake.Answer {
 	case f.text("paid_out_of_band") == "true":
 		found.Status = statusPaid
 		c.Effect("invoice.paid", found.ID, reference(found.Metadata))
+		tell(c, "invoice.paid", found)
 		return fake.OK(found)
 	case f.text("payment_method") == "" && f.text("source") == "":
 		return *invalid(fault{Code: "missing_payment_method", Message: "There is no default_payment_method set on this invoice or its customer."})
 	case f.text("payment_method") == declinedMethod:
+		tell(c, "invoice.payment_failed", found)
 		return refuse(http.StatusPaymentRequired, fault{
 			Type: typeCard, Code: "card_declined", DeclineCode: "generic_decline", Message: "Your card was declined.",
 		})
@@ -200,6 +204,7 @@ func (i *invoice) collect(c *call) {
 	i.Status, i.AmountPaid = statusPaid, i.AmountDue
 	c.State.balance[i.Currency] += i.AmountDue
 	c.Effect("invoice.paid", i.ID, reference(i.Metadata))
+	tell(c, "invoice.paid", i)
 	if of, ok := c.State.subscriptions.Find(i.subscription()); ok && of.Status == statusIncomplete {
 		of.Status = statusActive
 	}
@@ -212,5 +217,6 @@ func voidInvoice(c *call) fake.Answer {
 	}
 	found.Status = statusVoid
 	c.Effect("invoice.voided", found.ID, reference(found.Metadata))
+	tell(c, "invoice.voided", found)
 	return fake.OK(found)
 }

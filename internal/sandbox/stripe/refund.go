@@ -47,7 +47,16 @@ func createRefund(c *call) fake.Answer {
 	c.State.balance[paid.Currency] -= amount
 	c.State.refunds.Put(made.ID, made)
 	c.Effect("refund.created", made.ID, reference(made.Metadata))
+	tell(c, "charge.refunded", paid.charge())
 	return fake.OK(made)
+}
+
+// charge is what there is of an intent's charge.
+func (i *intent) charge() fake.Map {
+	return fake.Map{
+		"id": *i.LatestCharge, "object": "charge", "amount": i.AmountReceived, "amount_refunded": i.refunded, "currency": i.Currency,
+		"customer": i.Customer, "metadata": i.Metadata, "paid": true, "payment_intent": i.ID, "refunded": i.refunded == i.AmountReceived, "status": statusSucceeded,
+	}
 }
 
 // refundable finds the paid intent that a refund names by its id or its charge.

@@ -28,6 +28,8 @@ type state struct {
 	invoices      fake.Shelf[*invoice]
 	sessions      fake.Shelf[*session]
 	links         fake.Shelf[*link]
+	events        fake.Shelf[event]
+	endpoints     fake.Shelf[*endpoint]
 
 	balance map[string]int64 // minor units by currency
 	replies map[string]reply // by idempotency key
@@ -47,6 +49,9 @@ func New(world fake.World) *fake.Server[state] {
 			return refuse(http.StatusUnauthorized, fault{Message: "Invalid API Key provided: " + masked(secretKey(r))})
 		},
 		Refuse: refuseStatus,
+		Subscribe: func(c *call, hook fake.Hook) {
+			newEndpoint(c, hook.URL, hook.Key)
+		},
 		Around: around,
 	})
 	routes(s)
@@ -85,6 +90,12 @@ func routes(s *fake.Server[state]) {
 	s.Handle("POST /v1/invoices/{id}/void", voidInvoice)
 	s.Handle("POST /v1/disputes/{id}", updateDispute)
 	s.Handle("GET /v1/disputes", listDisputes)
+	s.Handle("GET /v1/events", listEvents)
+	s.Handle("GET /v1/events/{id}", retrieveEvent)
+	s.Handle("POST /v1/webhook_endpoints", createEndpoint)
+	s.Handle("GET /v1/webhook_endpoints", listEndpoints)
+	s.Handle("DELETE /v1/webhook_endpoints/{id}", deleteEndpoint)
+	s.HandleAct("POST /checkout/{id}", payCheckout)
 }
 
 func identify(r *http.Request) (string, *fake.Answer) {

@@ -81,6 +81,7 @@ func createSubscription(c *call) fake.Answer {
 	} else {
 		made.bill(c)
 	}
+	tell(c, "customer.subscription.created", made)
 	return fake.OK(made)
 }
 
@@ -196,6 +197,7 @@ func updateSubscription(c *call) fake.Answer {
 	}
 	maps.Copy(found.Metadata, f.pairs("metadata"))
 	c.Effect("subscription.updated", found.ID, reference(found.Metadata))
+	tell(c, "customer.subscription.updated", found)
 	return fake.OK(found)
 }
 
@@ -210,6 +212,7 @@ func cancelSubscription(c *call) fake.Answer {
 	at := c.Now.Unix()
 	found.Status, found.CanceledAt = statusCanceled, &at
 	c.Effect("subscription.canceled", found.ID, reference(found.Metadata))
+	tell(c, "customer.subscription.deleted", found)
 	return fake.OK(found)
 }
 

@@ -62,7 +62,7 @@ func phoneExists(c *call) fake.Answer {
 	if !phonePattern.MatchString(phone) {
 		return refuse(http.StatusBadRequest, "Invalid phone: 10 to 15 digits with the country code")
 	}
-	exists := !strings.HasSuffix(phone, "0000")
+	exists := onWhatsApp(phone)
 	return fake.OK(fake.Map{"exists": exists, "phone": phone})
 }
 

@@ -68,6 +68,7 @@ func (k kind) send(c *call) fake.Answer {
 		c.State.contacts.Put(phone, contact{Phone: phone, Name: phone, Short: phone})
 	}
 	c.Effect("message.sent", sent.ID, "")
+	sent.travel(c)
 	return fake.OK(fake.Map{"zaapId": sent.ZaapID, "messageId": sent.ID, "id": sent.ID})
 }
 

@@ -18,6 +18,7 @@ type state struct {
 	contacts fake.Shelf[contact]
 	chats    fake.Shelf[*chat]
 	groups   fake.Shelf[*group]
+	hooks    map[string]*hook // by the name of what is told
 }
 
 // New returns Z-API without accounts. A credential is
@@ -27,8 +28,13 @@ func New(world fake.World) *fake.Server[state] {
 		Server:   Server,
 		Fields:   []string{"instance_id", "token", "client_token"},
 		Key:      func(f map[string]string) string { return key(f["instance_id"], f["token"], f["client_token"]) },
-		State:    func() *state { return &state{} },
+		State:    func() *state { return &state{hooks: map[string]*hook{}} },
 		Identify: identify,
+		Subscribe: func(c *call, set fake.Hook) {
+			for _, name := range hookNames() {
+				setHook(c, name, set.URL)
+			}
+		},
 		Unknown: func(r *http.Request) fake.Answer {
 			return refuse(http.StatusForbidden, "Instance not found, or Client-Token not allowed")
 		},
@@ -40,6 +46,12 @@ func New(world fake.World) *fake.Server[state] {
 		method, path, _ := strings.Cut(route, " ")
 		return method + " /instances/{instance}/token/{token}" + path
 	}
+	for _, name := range hookNames() {
+		s.Handle(at("PUT /update-webhook-"+name), updateHooks(name))
+	}
+	s.Handle(at("PUT /update-every-webhooks"), updateHooks(hookNames()...))
+	s.HandleAct("POST /messages/{id}", readByCustomer)
+	s.HandleAct("POST /instances/{instance}/messages", writtenByCustomer)
 	for _, kind := range kinds() {
 		s.Handle(at("POST /"+kind.path), kind.send)
 	}
