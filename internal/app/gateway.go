@@ -30,7 +30,7 @@ func buildGateway(ctx context.Context, k *kit) (lifecycle.Part, error) {
 	if err != nil {
 		return nil, err
 	}
-	ring, err := natskv.NewKeyring(natskv.KeyringConfig{Keys: keys, Now: k.now})
+	ring, err := natskv.NewKeyring(natskv.KeyringConfig{Keys: keys, MaxAge: k.cfg.Gateway.KeyAge, Now: k.now})
 	if err != nil {
 		return nil, err
 	}

@@ -22,6 +22,10 @@ type Gateway struct {
 	// ClientTime is how long a client may take to send its headers, its body, and
 	// to take in a piece of an answer. Defaults to 10 s.
 	ClientTime time.Duration `name:"client-time" help:"How long a client may take to send its headers or its body, or to take in a piece of an answer." env:"FEIRA_GATEWAY_CLIENT_TIME" default:"10s"`
+	// KeyAge is how long API keys are trusted as they were last heard of: so long
+	// may a revoked one be let in, and so long do those requests go on that need no
+	// broker when it is away. Defaults to 1 s.
+	KeyAge time.Duration `name:"key-age" help:"How long API keys are trusted when the broker is not heard of." env:"FEIRA_GATEWAY_KEY_AGE" default:"1s"`
 	// Newcomers registers a tenant when a platform's key opens a session for one
 	// that is not registered, with every provider that there is. Defaults to false;
 	// "feira dev" has it on.
@@ -47,6 +51,7 @@ func (g Gateway) WithDefaults() Gateway {
 	fill(&g.MaxBody, 256<<10)
 	fill(&g.APIRate, 300)
 	fill(&g.ClientTime, 10*time.Second)
+	fill(&g.KeyAge, time.Second)
 	fill(&g.Linger, 5*time.Second)
 	fill(&g.SoftStop, 10*time.Second)
 	return g
@@ -57,6 +62,7 @@ func (g Gateway) faults() faults {
 	faults.add("address", checkAddress(g.Address))
 	faults.add("session_idle", checkDuration(g.SessionIdle, time.Second, 30*24*time.Hour))
 	faults.add("wait", checkDuration(g.Wait, time.Second, time.Hour))
+	faults.add("key_age", checkDuration(g.KeyAge, time.Second, time.Minute))
 	faults.add("max_body", checkRange(g.MaxBody, 1<<10, 1<<20))
 	faults.add("api_rate", checkRange(int64(g.APIRate), 1, 1_000_000))
 	faults.add("client_time", checkDuration(g.ClientTime, 100*time.Millisecond, time.Hour))

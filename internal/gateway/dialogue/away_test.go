@@ -31,7 +31,7 @@ func startAlone(t *testing.T, customers ...tenant.Tenant) (*Bed, *testenv.Restar
 	require.NoError(t, err)
 	b := &Bed{Config: config.Default(), telemetry: tel}
 	b.Config.DataDir, b.Config.Gateway.Address, b.Config.NATS.URL, b.Config.Gateway.SoftStop = t.TempDir(), "127.0.0.1:0", server.URL, time.Second
-	b.Config.NATS.RequestTimeout = time.Second
+	b.Config.NATS.RequestTimeout, b.Config.Gateway.KeyAge = time.Second, time.Minute
 	operator := app.NewOperator(b.Config, tel)
 	t.Cleanup(operator.Close)
 	for i := range customers {
@@ -51,7 +51,8 @@ func startAlone(t *testing.T, customers ...tenant.Tenant) (*Bed, *testenv.Restar
 }
 
 // atHand are the endpoints that need no broker: they tell of what a gateway has
-// in its memory, or in its ledger.
+// in its memory, or in its ledger. They go on for as long as its memory of keys is
+// trusted.
 func atHand() []string {
 	return []string{
 		"get-server", "list-servers", "get-tool", "list-tools", "whoami", "get-tenant", "usage", "list-invoices", "get-invoice", "trace-invoice", "metrics",

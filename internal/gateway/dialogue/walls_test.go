@@ -299,7 +299,7 @@ func (b *wallBundle) strangers(scope access.Scope) []stranger {
 		{"nobody", "", no},
 		{"another scheme", "Basic " + good, no},
 		{"a malformed key", "Bearer csk_test_x", no},
-		{"a mistyped key", "Bearer " + good[:len(good)-1] + "0", no},
+		{"a mistyped key", "Bearer " + mistyped(good), no},
 		{"another environment's prefix", "Bearer " + strings.Replace(good, "csk_test_", "csk_live_", 1), no},
 		{"a key that nobody made", "Bearer " + stray(good), no},
 		{"a revoked key", bearer("revoked"), no},
@@ -308,6 +308,15 @@ func (b *wallBundle) strangers(scope access.Scope) []stranger {
 		{"another tenant's key", bearer("loja"), 0},
 		{"another environment's key", bearer("live"), 0},
 	}
+}
+
+// mistyped is a key's text with another last digit.
+func mistyped(key string) string {
+	last := "0"
+	if strings.HasSuffix(key, last) {
+		last = "1"
+	}
+	return key[:len(key)-1] + last
 }
 
 // stray is a key's text with two letters in each other's place.
