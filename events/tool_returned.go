@@ -29,12 +29,15 @@ type ToolReturned struct {
 	// Iteration is that of the model reply which asked for it; 0 for a call request.
 	Iteration int `json:"iteration"`
 	// Index is the call's place among the reply's tool calls, from 0.
-	Index  int        `json:"index"`
-	CallID string     `json:"call_id"`
-	Name   string     `json:"name"`
-	Server string     `json:"server,omitempty"`
-	Tool   string     `json:"tool,omitempty"`
-	Status ToolStatus `json:"status"`
+	Index  int    `json:"index"`
+	CallID string `json:"call_id"`
+	Name   string `json:"name"`
+	Server string `json:"server,omitempty"`
+	Tool   string `json:"tool,omitempty"`
+	// ServedBy is the server at which one of Feira's own tools had its effect, or
+	// may have had it; absent for all other tools, whose server it is.
+	ServedBy string     `json:"served_by,omitempty"`
+	Status   ToolStatus `json:"status"`
 	// Output is the provider's answer as text, scrubbed and capped; empty
 	// unless the status is ok.
 	Output string `json:"output,omitempty"`

@@ -68,7 +68,10 @@ type WebhookReceived struct {
 	Fact Fact `json:"fact,omitempty"`
 	// Object is the provider's id of what it happened to.
 	Object string `json:"object,omitempty"`
-	// ToolCall is the call that made the object, where one of ours did.
+	// ToolCall is the call that made the object, where one of ours did: by the id
+	// that it returned or, where its answer was lost, by the reference that it gave.
+	// Of a call of which nobody knew what became of it, this is the proof that it
+	// had its effect.
 	ToolCall ToolCallID `json:"tool_call,omitempty"`
 	// Status is the object's, in the provider's words.
 	Status string `json:"status,omitempty"`

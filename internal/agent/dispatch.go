@@ -50,7 +50,7 @@ func (l *Loop) dispatch(ctx, work context.Context, scope Scope, journal Journal,
 func (l *Loop) attempt(ctx context.Context, scope Scope, turn *session.Turn, intent session.Intent, inDoubt bool) func() events.Event {
 	began := l.cfg.Now()
 	returned := &events.ToolReturned{Iteration: intent.Iteration, Index: intent.Index, CallID: intent.Call.ID, Name: clip(intent.Call.Name)}
-	settled := func() events.Event { return returned }
+	settled := func() events.Event { return told(turn, intent, returned) }
 	passage, fault := l.pass(ctx, scope, turn, intent)
 	if fault != nil {
 		returned.Status, returned.Error = events.ToolRefused, fault
@@ -63,6 +63,7 @@ func (l *Loop) attempt(ctx context.Context, scope Scope, turn *session.Turn, int
 	}
 	result := l.send(ctx, passage, inDoubt)
 	returned.Status, returned.Output, returned.Error, returned.Attempts = result.Status, result.Output, result.Fault, result.Attempts
+	returned.ServedBy = result.Server
 	returned.DurationMS = l.cfg.Now().Sub(began).Milliseconds()
 	return settled
 }

@@ -78,6 +78,16 @@ func canonical(arguments string) (json.RawMessage, error) {
 	return bytes.TrimSpace(out.Bytes()), nil
 }
 
+// CallKey is the idempotency key of an intent, as a worker sends it; an error
+// where the arguments are none, so that nothing is sent.
+func CallKey(tenant events.TenantID, id session.ID, request events.RequestID, intent session.Intent) (string, error) {
+	arguments, err := canonical(intent.Call.Arguments)
+	if err != nil {
+		return "", err
+	}
+	return callKey(tenant, id, request, intent, arguments), nil
+}
+
 // callKey is the idempotency key of one tool call: a hash of where it stands
 // and what it says, so that every try of it, by any worker, has the same, and
 // no two calls share one.

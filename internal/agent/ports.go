@@ -102,6 +102,8 @@ type Call struct {
 
 // Result is how a call ended. Output and Fault are scrubbed of secrets.
 type Result struct {
+	// Server is where a tool of Feira's own had its effect; empty for others.
+	Server   string
 	Status   events.ToolStatus
 	Output   string
 	Fault    *events.ToolFault

@@ -72,7 +72,7 @@ func appendTurn(messages []Message, at Origin, turn *session.Turn) []Message {
 		messages = append(messages, Message{Role: RoleAssistant, Text: step.Reply.Text, ToolCalls: slices.Clone(step.Reply.ToolCalls)})
 		for index, call := range step.Reply.ToolCalls {
 			at.Place, at.From = "call "+strconv.Itoa(step.Reply.Iteration)+"."+strconv.Itoa(index), call.Name
-			messages = append(messages, Message{Role: RoleTool, CallID: call.ID, Text: outcomeText(at, step.Returned[index])})
+			messages = append(messages, Message{Role: RoleTool, CallID: call.ID, Text: outcomeText(at, step.Returned[index], step.Told[index])})
 		}
 	}
 	return messages
@@ -81,8 +81,12 @@ func appendTurn(messages []Message, at Origin, turn *session.Turn) []Message {
 // outcomeText is what the model reads of a tool call. What came from outside is
 // quoted; what Feira says itself is not. A turn that ended at a limit leaves
 // calls without an outcome; a model's protocol wants an answer to each all the
-// same.
-func outcomeText(at Origin, returned *events.ToolReturned) string {
+// same. A call of which nobody knew what became of it, and of which a provider
+// has told since, is answered with that.
+func outcomeText(at Origin, returned *events.ToolReturned, later *events.WebhookReceived) string {
+	if later != nil && (returned == nil || returned.Status == events.ToolUnknown) {
+		return Untrusted(at, toldOutput(later))
+	}
 	if returned == nil {
 		return `{"error":{"code":"not_executed","message":"the turn ended before this call was sent"}}`
 	}

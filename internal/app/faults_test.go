@@ -24,6 +24,9 @@ func TestMain(m *testing.M) { testenv.Main(m) }
 type testBundle struct {
 	world    *world
 	operator *Operator
+	// http is the gateway's base URL, tel what all of it tells of itself.
+	http string
+	tel  *telemetry.Telemetry
 }
 
 func setup(t *testing.T, changes ...func(*config.Config)) *testBundle {
@@ -45,7 +48,13 @@ func setup(t *testing.T, changes ...func(*config.Config)) *testBundle {
 	require.NoError(t, err)
 	running, stop := context.WithCancel(context.WithoutCancel(t.Context()))
 	ready, stopped := make(chan struct{}), make(chan error, 1)
-	go func() { stopped <- RunRoles(running, w.cfg, tel, AllRoles(), func(Addresses) { close(ready) }) }()
+	var at Addresses
+	go func() {
+		stopped <- RunRoles(running, w.cfg, tel, AllRoles(), func(bound Addresses) {
+			at = bound
+			close(ready)
+		})
+	}()
 	o := NewOperator(w.cfg, tel)
 	t.Cleanup(func() {
 		o.Close()
@@ -59,7 +68,7 @@ func setup(t *testing.T, changes ...func(*config.Config)) *testBundle {
 		stopped <- nil // for the clean-up
 		require.NoError(t, err)
 	}
-	return &testBundle{world: w, operator: o}
+	return &testBundle{world: w, operator: o, http: "http://" + at.HTTP, tel: tel}
 }
 
 // send asks tenant_acme's agent and waits for the ending, as "feira send" does.

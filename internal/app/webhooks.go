@@ -45,7 +45,11 @@ func buildWebhooks(ctx context.Context, k *kit) (lifecycle.Part, error) {
 	if err != nil {
 		return nil, err
 	}
-	index, err := webhooks.NewIndex(webhooks.IndexConfig{Objects: records{objects}, Makes: makes, Logger: k.log})
+	references, err := referrers()
+	if err != nil {
+		return nil, err
+	}
+	index, err := webhooks.NewIndex(webhooks.IndexConfig{Objects: records{objects}, Makes: makes, References: references, Logger: k.log})
 	if err != nil {
 		return nil, err
 	}

@@ -41,7 +41,7 @@ func (r *run) chargeAtAsaas(ctx context.Context, in charging, made *charged) err
 		return misfit("/buyer/document", "has to be the buyer's CPF or CNPJ, which Asaas needs")
 	}
 	payment := step{
-		name: "create_payment", server: serverAsaas, tool: "create_payment", did: created("payment"),
+		name: stepCreatePayment, server: serverAsaas, tool: "create_payment", did: created("payment"),
 		arguments: object{
 			"customer": someCustomer, "billingType": asaasBilling(in.Method), "value": in.money.major(),
 			"dueDate": r.market.due(in.DueDate), "description": in.Description,

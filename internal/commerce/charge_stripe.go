@@ -50,14 +50,14 @@ func intentAtStripe(in charging, customer string) step {
 		"payment_method_types": []string{in.Method},
 	}
 	return step{
-		name: "create_payment_intent", server: serverStripe, tool: "create_payment_intent",
+		name: stepCreateIntent, server: serverStripe, tool: "create_payment_intent",
 		arguments: arguments.put("receipt_email", in.Buyer.Email), did: created("payment intent"),
 	}
 }
 
 func pageAtStripe(in charging, customer string) step {
 	return step{
-		name: "create_checkout_session", server: serverStripe, tool: "create_checkout_session", did: created("checkout session"),
+		name: stepCreatePage, server: serverStripe, tool: "create_checkout_session", did: created("checkout session"),
 		arguments: object{
 			"mode": "payment", "success_url": in.SuccessURL, "customer": customer, "payment_method_types": []string{in.Method},
 			"line_items": []object{{"quantity": 1, "price_data": object{

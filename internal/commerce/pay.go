@@ -186,7 +186,7 @@ func (r *run) payAtAsaas(ctx context.Context, in paying) (paid, error) {
 		value = value[len(value)-min(len(value), 11):] // without the country
 	}
 	answer, err := r.do(ctx, step{
-		name: "create_transfer", server: serverAsaas, tool: "create_transfer", did: created("transfer"),
+		name: stepCreateTransfer, server: serverAsaas, tool: "create_transfer", did: created("transfer"),
 		arguments: object{
 			"value": in.money.major(), "pixAddressKey": value, "pixAddressKeyType": in.key.kind, "description": in.Description,
 		},

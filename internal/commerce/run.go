@@ -22,6 +22,8 @@ type run struct {
 	// deeds are the effects so far, each a clause: "customer cus_1 was created".
 	deeds    []string
 	attempts int
+	// server is where a step with an effect was laid out for.
+	server string
 }
 
 // step is one call of a server's tool within a recipe.
@@ -91,6 +93,9 @@ func (r *run) lay(ctx context.Context, s step) (agent.Call, agent.Safety, error)
 	safety, known := r.market.cfg.Catalogue.Safety(ctx, call.Reach, s.server, s.tool)
 	if !known {
 		return call, "", r.fail(s, refusal(events.FaultUnknownTool, "there is no such tool"))
+	}
+	if safety != agent.SafetyRead {
+		r.server = s.server
 	}
 	arguments, err := encode(s.arguments)
 	if err != nil {
@@ -199,7 +204,7 @@ func (r *run) refuse(code, format string, args ...any) error {
 // before, when a wall, a route or an answer may have been another one.
 func (r *run) ended(output string, err error) agent.Result {
 	if err == nil {
-		return agent.Result{Status: events.ToolOK, Output: output, Attempts: r.attempts}
+		return agent.Result{Server: r.server, Status: events.ToolOK, Output: output, Attempts: r.attempts}
 	}
 	result := agent.Result{Status: events.ToolError, Fault: &events.ToolFault{Code: events.FaultProviderError, Message: err.Error() + r.before()}}
 	conclusive := false
@@ -214,7 +219,7 @@ func (r *run) ended(output string, err error) agent.Result {
 	if r.call.InDoubt && !conclusive && result.Status != events.ToolUnknown {
 		result = unknown("an earlier try of the call may have had its effect; now: " + result.Fault.Message)
 	}
-	result.Attempts = max(result.Attempts, r.attempts)
+	result.Server, result.Attempts = r.server, max(result.Attempts, r.attempts)
 	return result
 }
 

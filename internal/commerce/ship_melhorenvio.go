@@ -116,7 +116,7 @@ func (r *run) cartAtMelhorEnvio(ctx context.Context, in shipping, made *shipped)
 		return "", misfit("/items", "have weights that cannot be added up")
 	}
 	cart := step{
-		name: "create_shipment", server: serverMelhorEnvio, tool: "create_shipment", did: created("shipment"),
+		name: stepCreateShipment, server: serverMelhorEnvio, tool: "create_shipment", did: created("shipment"),
 		arguments: object{
 			"service": 1, "from": in.Origin.atMelhorEnvio(), "to": in.Destination.atMelhorEnvio(), "products": in.contentsAtMelhorEnvio(),
 			"volumes": []object{{"height": box.height, "width": box.width, "length": box.length, "weight": kilograms}},

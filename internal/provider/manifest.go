@@ -213,6 +213,9 @@ type ToolSpec struct {
 	Lookup  *LookupSpec `json:"lookup,omitempty"`
 }
 
+// Traced reports whether what the tool makes carries the key of its call.
+func (t ToolSpec) Traced() bool { return t.Lookup != nil }
+
 // LookupSpec is how the effect of a call can be found again.
 type LookupSpec struct {
 	// Write is laid over the body where the caller has set nothing, so that the

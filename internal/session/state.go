@@ -121,7 +121,8 @@ func (s *State) fold(record events.Record) error {
 	case *events.SessionClosed:
 		s.Closed = true
 	case *events.WebhookReceived:
-		// What a provider told moves no turn, and may come when the session is closed.
+		// It moves no turn, and may come when the session is closed.
+		s.hear(event)
 	case *events.TurnStarted:
 		s.start(record.Request, event, record.Time)
 	case *events.TurnCompleted:
@@ -145,6 +146,21 @@ func (s *State) fold(record events.Record) error {
 		}
 	}
 	return nil
+}
+
+// hear keeps what a provider told of a call of ours with the call.
+func (s *State) hear(event *events.WebhookReceived) {
+	place, err := events.ParseToolCallID(string(event.ToolCall))
+	if err != nil || place.Session != s.ID {
+		return
+	}
+	turn, ok := s.open[place.Request]
+	for i := len(s.history) - 1; !ok && i >= 0; i-- {
+		turn, ok = s.history[i], s.history[i].Request == place.Request
+	}
+	if ok {
+		turn.hear(place, event)
+	}
 }
 
 func (s *State) start(request events.RequestID, event *events.TurnStarted, at time.Time) {

@@ -34,6 +34,9 @@ type Step struct {
 	Reply *events.ModelReplied
 	// Returned holds outcomes by the call's index.
 	Returned map[int]*events.ToolReturned
+	// Told holds, by the call's index, the latest that a provider told by webhook
+	// of what the call made.
+	Told map[int]*events.WebhookReceived
 }
 
 // Intent is a tool call that was written down and has no outcome yet.
@@ -91,15 +94,43 @@ func (t *Turn) reply(event *events.ModelReplied) error {
 	return nil
 }
 
-func (t *Turn) toolReturned(event *events.ToolReturned) error {
-	place := event.Iteration - 1
+// step is the one of an iteration; nil when there is none.
+func (t *Turn) step(iteration int) *Step {
+	place := iteration - 1
 	if t.Kind == events.KindCall {
 		place = 0
 	}
 	if place < 0 || place >= len(t.Steps) {
+		return nil
+	}
+	return &t.Steps[place]
+}
+
+// Told is the latest that a provider told of what a call made; nil for nothing.
+func (t *Turn) Told(intent Intent) *events.WebhookReceived {
+	if step := t.step(intent.Iteration); step != nil {
+		return step.Told[intent.Index]
+	}
+	return nil
+}
+
+// hear takes in what a provider told. Of what is late the later was told before.
+func (t *Turn) hear(place events.ToolCallPlace, event *events.WebhookReceived) {
+	step := t.step(place.Iteration)
+	if step == nil || event.Late && step.Told[place.Index] != nil {
+		return
+	}
+	if step.Told == nil {
+		step.Told = make(map[int]*events.WebhookReceived)
+	}
+	step.Told[place.Index] = event
+}
+
+func (t *Turn) toolReturned(event *events.ToolReturned) error {
+	step := t.step(event.Iteration)
+	if step == nil {
 		return fmt.Errorf("%w: outcome of reply %d, of %d", ErrGap, event.Iteration, len(t.Steps))
 	}
-	step := &t.Steps[place]
 	if step.Returned == nil {
 		step.Returned = make(map[int]*events.ToolReturned)
 	}

@@ -71,6 +71,8 @@ type Standing struct {
 	result result
 	status Status
 	events []Event
+	// doubt is set where nobody knew what became of the call as it ended.
+	doubt bool
 }
 
 // New knows nothing yet of the call.
@@ -110,7 +112,8 @@ func (s *Standing) end(event *events.ToolReturned) bool {
 		return false
 	}
 	s.call, s.key, s.server = CallSuccess, event.Key, event.Server
-	if event.Status != events.ToolOK {
+	s.doubt = event.Status == events.ToolUnknown
+	if event.Status != events.ToolOK && (!s.doubt || len(s.events) == 0) {
 		s.call = CallError
 	}
 	s.result = readResult(event)
@@ -142,6 +145,9 @@ func (s *Standing) hear(record events.Record, event *events.WebhookReceived) boo
 	s.events = append(s.events, Event{
 		Type: string(event.Fact), ReceivedAt: record.Time, Provider: event.Server, Action: event.Kind, Object: event.Object,
 	})
+	if s.doubt {
+		s.call = CallSuccess // the provider tells of what it made
+	}
 	if !event.Late {
 		s.status = s.moved(word)
 	}

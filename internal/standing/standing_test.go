@@ -273,3 +273,32 @@ func TestCallOfAClient(t *testing.T) {
 	require.True(t, made.Apply(events.Record{Envelope: events.Envelope{Request: "req_1"}, Event: start}))
 	require.Equal(t, standing.CallRunning, made.Call())
 }
+
+// Nobody knew what became of a call. That the provider tells of what it made is
+// an answer to it too, in whichever order the two are written down.
+func TestAnEventAnswersACallThatWasInDoubt(t *testing.T) {
+	t.Parallel()
+	unknown := &events.ToolReturned{Iteration: 1, Index: 1, Server: "asaas", Status: events.ToolUnknown, Key: key, Error: &events.ToolFault{Code: events.FaultOutcomeUnknown}}
+	for name, first := range map[string]bool{"the event first": true, "the event later": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var s story
+			s.asked()
+			if first {
+				s.told(events.FactPaymentConfirmed, nil)
+			}
+			s.add(unknown)
+			if !first {
+				before, _ := s.fold(standing.KindPayment)
+				require.Equal(t, standing.CallError, before.Call())
+				require.Equal(t, standing.Unknown, before.Status())
+				require.False(t, before.Settled(), "the provider may tell yet")
+				s.told(events.FactPaymentConfirmed, nil)
+			}
+			made, _ := s.fold(standing.KindPayment)
+			require.Equal(t, standing.CallSuccess, made.Call())
+			require.Equal(t, standing.Succeeded, made.Status())
+			require.True(t, made.Settled())
+		})
+	}
+}

@@ -102,6 +102,7 @@ func readMelhorEnvio(d document) Event {
 			event.Related = append(event.Related, id)
 		}
 	}
+	event.Reference = ourTag(label)
 	_, what, _ := strings.Cut(event.Kind, ".")
 	if event.OccurredAt = moment(label.text(what + "_at")); event.OccurredAt.IsZero() {
 		event.OccurredAt = moment(label.text("updated_at"))
@@ -121,6 +122,32 @@ func readMelhorEnvio(d document) Event {
 		}
 	}
 	return event
+}
+
+// ourTag is the tag of a label that a call of ours gave it; a shop's own mean
+// something else.
+func ourTag(label document) string {
+	tags, _ := label.at("tags").value.([]any)
+	for _, tag := range tags[:min(len(tags), maxRelated)] {
+		if text := (document{tag}).text("tag"); strings.HasPrefix(text, keyPrefix) {
+			return text
+		}
+	}
+	return ""
+}
+
+// keyPrefix begins the keys of our calls.
+const keyPrefix = "feira_"
+
+// Refers reports whether a server's events tell the reference that a call of
+// ours gave what it made.
+func Refers(server string) bool {
+	switch server {
+	case "stripe", "asaas", "melhor-envio":
+		return true
+	default:
+		return false
+	}
 }
 
 // readZAPI reads the callbacks of one WhatsApp number. What it says of a

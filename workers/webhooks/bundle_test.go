@@ -153,6 +153,12 @@ func setup(t *testing.T) *testBundle {
 	require.NoError(t, err)
 	b.index, err = webhooks.NewIndex(webhooks.IndexConfig{
 		Objects: records{objects, &boom{}}, Logger: quiet, Makes: func(_, tool string) bool { return tool != "get_payment" },
+		References: func(server, tool, key string) []webhooks.Reference {
+			if tool == "codespar_charge" {
+				return []webhooks.Reference{{Server: "stripe", Text: "s_" + key}, {Server: "asaas", Text: "a_" + key}}
+			}
+			return []webhooks.Reference{{Server: server, Text: key}}
+		},
 	})
 	require.NoError(t, err)
 	return b
@@ -244,6 +250,21 @@ func (b *testBundle) pay(t *testing.T, id events.TenantID, ses events.SessionID,
 	} {
 		env := events.Envelope{ID: strconv.Itoa(i), Source: events.SessionSource(id, ses), Time: time.Now(), Tenant: id, Session: ses, Request: "req_1"}
 		var err error
+		last, err = b.broker.Log().Append(t.Context(), session.Entry{Envelope: env, Event: event, Last: last})
+		require.NoError(t, err)
+		message, err := events.Encode(events.SessionSubject(id, ses), env, event)
+		require.NoError(t, err)
+		require.NoError(t, b.index.Handle(t.Context(), []events.Message{message}))
+	}
+}
+
+// log writes facts into a session's log and has the index learn of them.
+func (b *testBundle) log(t *testing.T, id events.TenantID, ses events.SessionID, facts ...events.Event) {
+	t.Helper()
+	last, err := b.broker.Log().Last(t.Context(), id, ses)
+	require.NoError(t, err)
+	for _, event := range facts {
+		env := events.Envelope{ID: session.EventID("req_1", event), Source: events.SessionSource(id, ses), Time: time.Now(), Tenant: id, Session: ses, Request: "req_1"}
 		last, err = b.broker.Log().Append(t.Context(), session.Entry{Envelope: env, Event: event, Last: last})
 		require.NoError(t, err)
 		message, err := events.Encode(events.SessionSubject(id, ses), env, event)

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/feira-dev/feira/events"
-	"github.com/feira-dev/feira/internal/agent"
 	"github.com/feira-dev/feira/internal/outcome"
 	"github.com/feira-dev/feira/internal/tenant"
 	"github.com/feira-dev/feira/internal/webhook"
@@ -50,7 +49,7 @@ func (w *Worker) decide(ctx context.Context, a arrival, customer tenant.Tenant) 
 	if err != nil {
 		return plan{}, err
 	}
-	if maker.Session == "" && a.event.Object != "" && w.cfg.Now().Sub(a.Received) < w.cfg.Grace {
+	if maker.Session == "" && (a.event.Object != "" || a.event.Reference != "") && w.cfg.Now().Sub(a.Received) < w.cfg.Grace {
 		return plan{}, outcome.RetryAfter(errEarly, earlyPause)
 	}
 	decided := plan{Log: maker.Session, ToolCall: maker.ToolCall}
@@ -73,17 +72,24 @@ func (w *Worker) decide(ctx context.Context, a arrival, customer tenant.Tenant) 
 	return decided, err
 }
 
-// maker finds the call of ours that made the event's object, or what it belongs to.
+// maker finds the call of ours that made the event's object, or what it belongs
+// to: by the ids that calls returned, and, of a call whose answer never came, by
+// the reference that it gave.
 func (w *Worker) maker(ctx context.Context, a arrival) (holder, error) {
+	var keys []string
 	for _, object := range a.event.Objects() {
-		for _, server := range []string{a.Server, agent.OwnServer} {
-			held, _, err := w.objects.load(ctx, objectKey(a.Tenant, server, object))
-			if err != nil {
-				return holder{}, fmt.Errorf("looking for who made an object: %w", err)
-			}
-			if held.Session != "" {
-				return held, nil
-			}
+		keys = append(keys, objectKey(a.Tenant, a.Server, object))
+	}
+	if a.event.Reference != "" {
+		keys = append(keys, referenceKey(a.Tenant, a.Server, a.event.Reference))
+	}
+	for _, key := range keys {
+		held, _, err := w.objects.load(ctx, key)
+		if err != nil {
+			return holder{}, fmt.Errorf("looking for who made an object: %w", err)
+		}
+		if held.Session != "" {
+			return held, nil
 		}
 	}
 	return holder{}, nil

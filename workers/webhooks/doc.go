@@ -5,6 +5,7 @@
 //	                │                                        session's log
 //	                └─ told before: dropped              └──► a request in REQUESTS
 //	SESSIONS ──► [Index]: what our own calls made ──► whose object an event is of
+//	             and the references that they gave ─┘
 //
 // It owns that an event counts once: the first delivery writes down, under the
 // event's name in the connection, what is to become of it, and every later one,

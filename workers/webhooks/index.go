@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/feira-dev/feira/events"
+	"github.com/feira-dev/feira/internal/agent"
 )
 
 // holder is what is known of an object: which call of ours made it, and the
@@ -62,16 +63,21 @@ type IndexConfig struct {
 	Objects Records
 	// Makes reports whether a tool makes things, rather than reads them: an object
 	// is of the session that made it, and not of whoever looked at it.
-	Makes  func(server, tool string) bool
-	Logger *slog.Logger
+	Makes func(server, tool string) bool
+	// References are what a call of the tool with that key leaves with servers, or
+	// may leave, where their events tell it again. Defaults to none.
+	References func(server, tool, key string) []Reference
+	Logger     *slog.Logger
 }
 
-// Index learns from the log which objects at providers our calls have made. Its
-// Handle belongs to one goroutine at a time.
+// Index learns from the log which objects at providers our calls have made, and
+// by which references they are known whose answers never come. Its Handle
+// belongs to one goroutine at a time.
 type Index struct {
-	objects objects
-	makes   func(server, tool string) bool
-	logger  *slog.Logger
+	objects    objects
+	makes      func(server, tool string) bool
+	references func(server, tool, key string) []Reference
+	logger     *slog.Logger
 }
 
 // NewIndex makes an index, or says what is missing.
@@ -79,7 +85,10 @@ func NewIndex(config IndexConfig) (*Index, error) {
 	if config.Objects == nil || config.Makes == nil || config.Logger == nil {
 		return nil, errors.New("webhooks: index: objects, makes and logger are needed")
 	}
-	return &Index{objects: objects{config.Objects}, makes: config.Makes, logger: config.Logger}, nil
+	if config.References == nil {
+		config.References = func(string, string, string) []Reference { return nil }
+	}
+	return &Index{objects: objects{config.Objects}, makes: config.Makes, references: config.References, logger: config.Logger}, nil
 }
 
 // ahead is how many objects are written at one time.
@@ -88,6 +97,7 @@ const ahead = 16
 // Handle learns from a batch of SESSIONS. What cannot be read is passed over:
 // the meter makes dead letters of such.
 func (x *Index) Handle(ctx context.Context, batch []events.Message) error {
+	telling := []events.Type{events.TypeTurnStarted, events.TypeModelReplied, events.TypeToolReturned}
 	var (
 		wait   sync.WaitGroup
 		mu     sync.Mutex
@@ -95,7 +105,7 @@ func (x *Index) Handle(ctx context.Context, batch []events.Message) error {
 		slots  = make(chan struct{}, ahead)
 	)
 	for _, message := range batch {
-		if events.Type(message.Header.Value(events.HeaderType)) != events.TypeToolReturned {
+		if !slices.Contains(telling, events.Type(message.Header.Value(events.HeaderType))) {
 			continue
 		}
 		record, err := events.Decode(message)
@@ -118,23 +128,34 @@ func (x *Index) Handle(ctx context.Context, batch []events.Message) error {
 
 func (x *Index) learn(ctx context.Context, record events.Record) error {
 	returned, ok := record.Event.(*events.ToolReturned)
-	if !ok || returned.Status != events.ToolOK || returned.Mock != nil || !x.makes(returned.Server, returned.Tool) {
+	if !ok {
+		return x.expect(ctx, record)
+	}
+	server := returned.Server
+	if server == agent.OwnServer {
+		server = returned.ServedBy
+	}
+	if server == "" || returned.Status != events.ToolOK || returned.Mock != nil || !x.makes(returned.Server, returned.Tool) {
 		return nil
 	}
 	place := events.ToolCallPlace{Session: record.Session, Request: record.Request, Iteration: returned.Iteration, Index: returned.Index}
 	for _, id := range made(returned.Output) {
-		err := x.objects.amend(ctx, objectKey(record.Tenant, returned.Server, id), func(held *holder) bool {
-			if held.Session != "" {
-				return false // who made it first has made it
-			}
-			held.Session, held.ToolCall = record.Session, place.ID()
-			return true
-		})
-		if err != nil {
+		if err := x.own(ctx, objectKey(record.Tenant, server, id), place); err != nil {
 			return fmt.Errorf("remembering who made an object of %s: %w", record.Tenant, err)
 		}
 	}
 	return nil
+}
+
+// own says that a call made what the key names; who made it first has made it.
+func (x *Index) own(ctx context.Context, key string, place events.ToolCallPlace) error {
+	return x.objects.amend(ctx, key, func(held *holder) bool {
+		if held.Session != "" {
+			return false
+		}
+		held.Session, held.ToolCall = place.Session, place.ID()
+		return true
+	})
 }
 
 // maxMade is how many ids of one answer are remembered.

@@ -28,10 +28,15 @@ func eventKey(webhook events.Webhook, event string) string {
 	return "e." + short(digest("event", string(webhook.Tenant), webhook.Connection, event))
 }
 
-// objectKey names a provider's object. An object that one of Feira's own tools
-// made is known without the server that it went to.
+// objectKey names a provider's object, which is of the server that made it,
+// whichever tool it was made by.
 func objectKey(tenant events.TenantID, server, object string) string {
 	return "o." + short(digest("object", string(tenant), server, object))
+}
+
+// referenceKey names what a call of ours gave a server to know its effect by.
+func referenceKey(tenant events.TenantID, server, reference string) string {
+	return "r." + short(digest("reference", string(tenant), server, reference))
 }
 
 // requestID follows from the event, so that a request that is published again is

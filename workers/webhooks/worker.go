@@ -125,7 +125,7 @@ func (w *Worker) take(ctx context.Context, a arrival, message events.Message, co
 	if err := w.ask(ctx, a, message, asking{plan: decided, told: told, count: count}); err != nil {
 		return err
 	}
-	if err := w.advance(ctx, a); err != nil {
+	if err := w.advance(ctx, a, decided); err != nil {
 		return err
 	}
 	decided.Done, decided.Rule = true, nil
@@ -175,18 +175,22 @@ func (w *Worker) save(ctx context.Context, key string, decided plan, revision ui
 	return saved, nil
 }
 
-// advance remembers the time of the latest event of the object.
-func (w *Worker) advance(ctx context.Context, a arrival) error {
+// advance remembers the time of the latest event of the object, and whose it is
+// where only its reference told that: its later events may bear none.
+func (w *Worker) advance(ctx context.Context, a arrival, decided plan) error {
 	at := a.occurred()
-	if a.event.Object == "" || at.IsZero() {
+	if a.event.Object == "" || at.IsZero() && decided.ToolCall == "" {
 		return nil
 	}
 	return w.objects.amend(ctx, objectKey(a.Tenant, a.Server, a.event.Object), func(held *holder) bool {
-		if !at.After(held.Latest) {
-			return false
+		unowned, later := held.Session == "" && decided.ToolCall != "", at.After(held.Latest)
+		if unowned {
+			held.Session, held.ToolCall = decided.Log, decided.ToolCall
 		}
-		held.Latest = at
-		return true
+		if later {
+			held.Latest = at
+		}
+		return unowned || later
 	})
 }
 
