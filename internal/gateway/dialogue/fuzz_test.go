@@ -34,8 +34,10 @@ type ground struct {
 
 func setupGround(f *testing.F) *ground {
 	f.Helper()
+	// Nothing is waited for long: the fuzzer takes 10 s without an answer for a hang,
+	// and a length of a body that does not come is soon found.
 	g := &ground{Bed: Start(f, func(c *config.Config) {
-		c.Gateway.Wait, c.Gateway.APIRate, c.TestMode = time.Millisecond, tenant.MaxRate, true
+		c.Gateway.Wait, c.Gateway.ClientTime, c.Gateway.APIRate, c.TestMode = time.Millisecond, time.Second, tenant.MaxRate, true
 	})}
 	answer, err := Exchange(f.Context(), g.Address, "GET /openapi.json")
 	if err != nil {
