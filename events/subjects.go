@@ -55,6 +55,10 @@ const (
 // KeySchedulerLease is the key in [BucketLeases] that the leading scheduler holds.
 const KeySchedulerLease = "scheduler"
 
+// KeyExporterLease is the key in [BucketLeases] that whoever tells one system of
+// usage holds. An export's name has letters, digits, dots and dashes alone.
+func KeyExporterLease(export string) string { return "exporter." + export }
+
 // KeyRatesClock is the key in [BucketRates] that is written to learn the
 // broker's time. No tenant can have its name.
 const KeyRatesClock = "broker.clock"

@@ -9,6 +9,7 @@ import (
 
 	"github.com/feira-dev/feira/internal/export"
 	"github.com/feira-dev/feira/internal/usage"
+	"github.com/feira-dev/feira/workers/exporting"
 )
 
 // ExportParams say which export is meant.
@@ -53,18 +54,14 @@ func (o *Operator) exporter(ctx context.Context, params ExportParams) (*export.E
 	if err != nil {
 		return nil, err
 	}
-	books, err := o.kit.books(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return export.New(export.Config{
-		Settings: settings, Books: books, Zone: books.Zone(), Key: o.kit.cfg.Export.Key.Reveal(), Logger: o.kit.log, Now: o.kit.now,
-	})
+	return o.kit.export(ctx, settings, o.kit.cfg.Export.Key.Reveal())
 }
 
 // Export tells the other side of all that is new, and again every so often until
 // ctx ends where every is more than nothing. heard gets the report of each run;
-// a run that fails is heard too, and ends what is not repeated.
+// a run that fails is heard too, and ends what is not repeated. It contends for no
+// lease, for it needs no broker: beside the role exporter of the same name it may
+// tell some things twice, under the same identifiers.
 func (o *Operator) Export(ctx context.Context, params ExportParams, every time.Duration, heard func(export.Report, error)) error {
 	exporter, err := o.exporter(ctx, params)
 	if err != nil {
@@ -76,16 +73,13 @@ func (o *Operator) Export(ctx context.Context, params ExportParams, every time.D
 		heard(report, err)
 		return err
 	}
-	again := time.NewTicker(every)
-	defer again.Stop()
-	for {
-		heard(exporter.Run(ctx))
-		select {
-		case <-again.C:
-		case <-ctx.Done():
-			return nil
-		}
+	part, err := exporting.New(exporting.Config{
+		Destination: string(params.Kind), Teller: teller{exporter: exporter, heard: heard}, Every: every, Logger: o.kit.log,
+	})
+	if err != nil {
+		return err
 	}
+	return runPart(ctx, part, o.kit.cfg.Exporter.SoftStop, func() {})
 }
 
 // ReconcileExport asks the other side what it has.

@@ -21,6 +21,7 @@ const (
 	RoleUpkeep    Role = "upkeep"
 	RoleWebhooks  Role = "webhooks"
 	RoleTriggers  Role = "triggers"
+	RoleExporter  Role = "exporter"
 )
 
 // spec is what a role is: its name, what it does, and how its part is made
@@ -40,6 +41,7 @@ func specs() []spec {
 		{RoleUpkeep, "renews the tokens of accounts that nobody uses", buildUpkeep},
 		{RoleWebhooks, "routes providers' events to sessions and requests", buildWebhooks},
 		{RoleTriggers, "tells tenants' endpoints what their agents did", buildTriggers},
+		{RoleExporter, "tells other systems of usage", buildExporter},
 		{RoleWorker, "runs the agents of granted requests", buildWorker},
 		{RoleGateway, "serves the HTTP API", buildGateway},
 	}

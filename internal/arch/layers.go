@@ -92,6 +92,7 @@ func layers() map[string]Layer {
 		"workers/webhooks":   LayerSide,
 		"workers/triggers":   LayerSide,
 		"workers/upkeep":     LayerSide,
+		"workers/exporting":  LayerSide,
 
 		"internal/bus":      LayerSide,
 		"internal/natsd":    LayerSide,

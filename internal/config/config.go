@@ -40,6 +40,7 @@ type Config struct {
 	Vault     Vault     `embed:"" prefix:"vault-" group:"Vault"`
 	Ledger    Ledger    `embed:"" prefix:"ledger-" group:"Ledger"`
 	Export    Export    `embed:"" prefix:"export-" group:"Ledger"`
+	Exporter  Exporter  `embed:"" prefix:"exporter-" group:"Ledger"`
 	Upkeep    Upkeep    `embed:"" prefix:"upkeep-" group:"Upkeep"`
 	Triggers  Triggers  `embed:"" prefix:"triggers-" group:"Triggers"`
 	Telemetry Telemetry `embed:"" group:"Telemetry"`
@@ -59,6 +60,7 @@ func (c Config) WithDefaults() Config {
 	c.Model = c.Model.WithDefaults()
 	c.Provider = c.Provider.WithDefaults()
 	c.Vault = c.Vault.WithDefaults()
+	c.Exporter = c.Exporter.WithDefaults()
 	c.Upkeep = c.Upkeep.WithDefaults()
 	c.Triggers = c.Triggers.WithDefaults()
 	c.Telemetry = c.Telemetry.WithDefaults()
@@ -81,6 +83,7 @@ func (c Config) Validate() error {
 	faults.section("provider", c.Provider.faults())
 	faults.section("mcp", c.MCP.faults())
 	faults.section("vault", c.Vault.faults())
+	faults.section("exporter", c.Exporter.faults())
 	faults.section("upkeep", c.Upkeep.faults())
 	faults.section("triggers", c.Triggers.faults())
 	faults.section("telemetry", c.Telemetry.faults())

@@ -2,6 +2,7 @@ package config_test
 
 import (
 	"cmp"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -82,6 +83,8 @@ func TestEnvironmentReachesEverySetting(t *testing.T) {
 		reflect.TypeFor[slog.Level]():        "error",
 		reflect.TypeFor[[]string]():          "a,b",
 		reflect.TypeFor[map[string]string](): "stripe=http://127.0.0.1:1;asaas=http://127.0.0.1:2",
+
+		reflect.TypeFor[map[string]config.Redacted](): "stripe=one;lago-eu=two=2",
 	}
 	byVariable := map[string]string{
 		"FEIRA_NATS_URL":            "nats://127.0.0.1:1",
@@ -115,6 +118,8 @@ func TestEnvironmentReachesEverySetting(t *testing.T) {
 		require.Equal(t, field.Name == "Credentials", value.IsZero(), field.Name)
 	})
 	require.Equal(t, "secret", parsed.Model.Key.Reveal())
+	require.Equal(t, "one two=2", parsed.Exporter.Keys["stripe"].Reveal()+" "+parsed.Exporter.Keys["lago-eu"].Reveal())
+	require.NotContains(t, fmt.Sprintf("%+v", parsed), "two=2")
 	require.Equal(t, 7*time.Second, parsed.Worker.SoftStop)
 	require.Equal(t, "http://127.0.0.1:2", parsed.Provider.URLs["asaas"])
 	require.Equal(t, []string{"http://127.0.0.1:5", "http://127.0.0.1:6"}, parsed.MCP.PrivateOrigins)
@@ -201,6 +206,10 @@ func TestValidateNamesEveryFault(t *testing.T) {
 		"mcp.private_origins[1]: has something after the host":   func(c *config.Config) { c.MCP.PrivateOrigins = []string{"http://a/", "http://a/mcp"} },
 		"mcp.commands[1]: does not begin with the whole path":    func(c *config.Config) { c.MCP.Commands = []string{" /usr/bin/crm x", "npx"} },
 		`provider.urls[""]: names no server`:                     func(c *config.Config) { c.Provider.URLs = map[string]string{"": "http://a"} },
+		"exporter.settings[1]: is missing":                       func(c *config.Config) { c.Exporter.Settings = []string{"a", ""} },
+		`exporter.keys["lago"]: wants a name and a key`:          func(c *config.Config) { c.Exporter.Keys = map[string]config.Redacted{"lago": ""} },
+		"exporter.every: is 0s":                                  func(c *config.Config) { c.Exporter.Every = 0 },
+		"exporter.soft_stop: is 0s":                              func(c *config.Config) { c.Exporter.SoftStop = 0 },
 		"vault.kek: has another scheme than file, hcvault":       func(c *config.Config) { c.Vault.KEK = "vault://canary" },
 		"vault.kek: holds a user or a password":                  func(c *config.Config) { c.Vault.KEK = "hcvault://me:canary@a/transit/keys/k" },
 		"vault.other_keks[1]: has another scheme than file":      func(c *config.Config) { c.Vault.OtherKEKs = []string{"file:///a", "s3://canary"} },

@@ -97,7 +97,11 @@ func (s Settings) filter() usage.ItemFilter {
 // Run tells the other side of everything that the ledger has, and returns when
 // it has taken it. What is under way when ctx ends, or the process, is told
 // again by the next run.
-func (e *Exporter) Run(ctx context.Context) (Report, error) {
+func (e *Exporter) Run(ctx context.Context) (Report, error) { return e.RunUntil(ctx, ctx) }
+
+// RunUntil is [Exporter.Run] that begins no other batch, and tells of no other
+// sum, once fetch has ended; what is under way then ends as long as ctx lasts.
+func (e *Exporter) RunUntil(fetch, ctx context.Context) (Report, error) {
 	settings := e.config.Settings
 	report := Report{Export: settings.Name, Sink: settings.Kind}
 	at, err := e.config.Books.OpenExport(ctx, settings.Name, settings.pinned())
@@ -105,7 +109,13 @@ func (e *Exporter) Run(ctx context.Context) (Report, error) {
 		return report, err
 	}
 	report.Cursor = at.Cursor
+	if report.Last, err = e.config.Books.LastNumber(ctx); err != nil {
+		return report, err
+	}
 	for {
+		if fetch.Err() != nil {
+			return report, context.Cause(fetch)
+		}
 		planned, err := e.config.Books.PlanExport(ctx, settings.Name, settings.Batch)
 		if err != nil {
 			return report, err
@@ -122,7 +132,7 @@ func (e *Exporter) Run(ctx context.Context) (Report, error) {
 		return report, err
 	}
 	if e.stripe != nil {
-		err = e.stripe.dispatch(ctx, &report)
+		err = e.stripe.dispatch(fetch, ctx, &report)
 	}
 	return report, err
 }

@@ -124,6 +124,9 @@ func (s Settings) withDefaults() Settings {
 	return s
 }
 
+// Title is the export's name, whether it was given or not.
+func (s Settings) Title() string { return s.withDefaults().Name }
+
 var exportName = regexp.MustCompile(`^[a-z0-9][a-z0-9_.-]{0,63}$`)
 
 // Validate joins every fault, each naming its field.

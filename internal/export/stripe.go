@@ -67,7 +67,7 @@ func (s *stripe) gather(ctx context.Context, planned usage.Export, items []usage
 }
 
 // dispatch cuts what has settled and tells Stripe of all that is open.
-func (s *stripe) dispatch(ctx context.Context, report *Report) error {
+func (s *stripe) dispatch(fetch, ctx context.Context, report *Report) error {
 	if err := s.cut(ctx, report); err != nil {
 		return err
 	}
@@ -77,6 +77,9 @@ func (s *stripe) dispatch(ctx context.Context, report *Report) error {
 	}
 	report.Sends = map[usage.SendState]int{}
 	for _, send := range open {
+		if fetch.Err() != nil {
+			return context.Cause(fetch)
+		}
 		state, err := s.tell(ctx, send)
 		if err != nil {
 			return fmt.Errorf("export %s, %s: %w", s.settings.Name, send.Identifier, err)
