@@ -13,12 +13,34 @@ import (
 	"github.com/feira-dev/feira/internal/natskv"
 )
 
+// gatewayBuckets are the buckets that only gateways keep things in.
+type gatewayBuckets struct {
+	keys    *natskv.Keys
+	replies *natskv.Replies
+	rates   *natskv.Rates
+	grants  *natskv.Grants
+}
+
+func openGatewayBuckets(ctx context.Context, k *kit) (opened gatewayBuckets, err error) {
+	kv, err := k.buckets(ctx)
+	if err != nil {
+		return opened, err
+	}
+	if opened.keys, err = kv.Keys(ctx); err != nil {
+		return opened, err
+	}
+	if opened.replies, err = kv.Replies(ctx, natskv.RepliesConfig{}); err != nil {
+		return opened, err
+	}
+	if opened.rates, err = kv.Rates(ctx); err != nil {
+		return opened, err
+	}
+	opened.grants, err = kv.Grants(ctx)
+	return opened, err
+}
+
 func buildGateway(ctx context.Context, k *kit) (lifecycle.Part, error) {
 	broker, err := k.broker(ctx)
-	if err != nil {
-		return nil, err
-	}
-	kv, err := k.buckets(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -26,11 +48,11 @@ func buildGateway(ctx context.Context, k *kit) (lifecycle.Part, error) {
 	if err != nil {
 		return nil, err
 	}
-	keys, err := kv.Keys(ctx)
+	buckets, err := openGatewayBuckets(ctx, k)
 	if err != nil {
 		return nil, err
 	}
-	ring, err := natskv.NewKeyring(natskv.KeyringConfig{Keys: keys, MaxAge: k.cfg.Gateway.KeyAge, Now: k.now})
+	ring, err := natskv.NewKeyring(natskv.KeyringConfig{Keys: buckets.keys, MaxAge: k.cfg.Gateway.KeyAge, Now: k.now})
 	if err != nil {
 		return nil, err
 	}
@@ -50,33 +72,21 @@ func buildGateway(ctx context.Context, k *kit) (lifecycle.Part, error) {
 	if err != nil {
 		return nil, err
 	}
-	kept, err := kv.Replies(ctx, natskv.RepliesConfig{})
+	orders, err := k.canceller(ctx)
 	if err != nil {
 		return nil, err
 	}
-	shared, err := kv.Rates(ctx)
-	if err != nil {
-		return nil, err
-	}
-	grants, err := kv.Grants(ctx)
-	if err != nil {
-		return nil, err
-	}
-	registry := natskv.NewRegistry(tenants)
-	crowd := newCrowd(directory{live: registry, truth: tenants}, registry)
-	operator := &Operator{kit: k}
 	hub, err := waits.New(ctx, waits.Config{Feed: broker.Feed(), Log: broker.Log(), Deltas: broker.Hints(), Logger: k.log})
 	if err != nil {
 		return nil, err
 	}
 	k.closers = append(k.closers, hub.Close)
-	orders, err := k.canceller(ctx)
-	if err != nil {
-		return nil, err
-	}
+	registry := natskv.NewRegistry(tenants)
+	crowd := newCrowd(directory{live: registry, truth: tenants}, registry)
+	operator := &Operator{kit: k}
 	handler, err := gateway.New(gateway.Config{ //nolint:contextcheck // each exchange has its own
 		Keys:        doorman{ring: ring, now: k.now},
-		Keyring:     keyring{keys},
+		Keyring:     keyring{buckets.keys},
 		Tenants:     crowd,
 		Registrar:   registrar{operator},
 		Log:         sessionLog{broker.Log()},
@@ -86,15 +96,15 @@ func buildGateway(ctx context.Context, k *kit) (lifecycle.Part, error) {
 		Canceller:   canceller{requests: broker.Requests(), orders: orders},
 		Newcomers:   k.newcomers(operator),
 		Catalogue:   offer,
-		Connecting:  k.connecting(grants, providers),
+		Connecting:  k.connecting(buckets.grants, providers),
 		Ready:       probe(tenants, registry, crowd, ring),
 		Metrics:     k.telemetry.MetricsHandler(),
 		Directory:   shelf{operator: operator, client: providers},
 		Safe:        safe{operator},
 		Triggers:    counterDesk{desk},
 		Books:       books,
-		Replies:     replies{kept},
-		Rates:       rates{shared},
+		Replies:     replies{buckets.replies},
+		Rates:       rates{buckets.rates},
 		APIRate:     k.cfg.Gateway.APIRate,
 		Addresses:   addresses{operator},
 		Post:        broker.Webhooks(),
