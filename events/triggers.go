@@ -25,8 +25,10 @@ const (
 // What triggers share beside streams.
 const (
 	BucketTriggers   = "feira_triggers" // tenant and trigger -> configuration, without secrets
-	DurableTriggers  = "triggers"       // on SESSIONS: facts -> deliveries
+	BucketCursors    = "feira_cursors"  // a reader that one process at a time is -> the sequence that it has done
 	KeyTriggersLease = "triggers"       // in [BucketLeases]: who delivers
+	KeyFanLease      = "triggers-fan"   // in [BucketLeases]: who turns facts into deliveries
+	KeyFanCursor     = "triggers-fan"   // in [BucketCursors]: how far that went in SESSIONS
 )
 
 // Limits of the memory of attempts.

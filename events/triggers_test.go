@@ -12,13 +12,14 @@ import (
 func TestSubjectsOfTriggersArePinned(t *testing.T) {
 	t.Parallel()
 	for got, want := range map[string]string{
-		events.TriggersSubject("acme", "trg_a", "00ff"):      "feira.triggers.acme.trg_a.00ff",
-		events.DeliveriesSubject("acme", "trg_a"):            "feira.deliveries.acme.trg_a",
-		events.KeyTrigger("acme", "trg_a"):                   "acme.trg_a",
-		events.KeyTriggersOf("acme"):                         "acme.*",
-		events.TriggerSource("acme", "trg_a"):                "/tenants/acme/triggers/trg_a",
-		events.BucketTriggers + " " + events.DurableTriggers: "feira_triggers triggers",
-		string(events.LaneOf("asaas/pay_1")):                 "5f1f21773ef79be2",
+		events.TriggersSubject("acme", "trg_a", "00ff"):    "feira.triggers.acme.trg_a.00ff",
+		events.DeliveriesSubject("acme", "trg_a"):          "feira.deliveries.acme.trg_a",
+		events.KeyTrigger("acme", "trg_a"):                 "acme.trg_a",
+		events.KeyTriggersOf("acme"):                       "acme.*",
+		events.TriggerSource("acme", "trg_a"):              "/tenants/acme/triggers/trg_a",
+		events.BucketTriggers + " " + events.BucketCursors: "feira_triggers feira_cursors",
+		events.KeyFanLease + " " + events.KeyFanCursor:     "triggers-fan triggers-fan",
+		string(events.LaneOf("asaas/pay_1")):               "5f1f21773ef79be2",
 	} {
 		require.Equal(t, want, got)
 	}

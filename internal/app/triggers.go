@@ -10,7 +10,6 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/feira-dev/feira/events"
-	"github.com/feira-dev/feira/internal/bus"
 	"github.com/feira-dev/feira/internal/egress"
 	"github.com/feira-dev/feira/internal/lifecycle"
 	"github.com/feira-dev/feira/internal/natskv"
@@ -45,14 +44,7 @@ func buildTriggers(ctx context.Context, k *kit) (lifecycle.Part, error) {
 		return nil, err
 	}
 	book := natskv.NewTriggerBook(desk.store)
-	fan, err := triggers.NewFan(triggers.FanConfig{Book: book, Publisher: broker.Triggers(), Logger: k.log})
-	if err != nil {
-		return nil, err
-	}
-	fanning, err := broker.NewBatches(bus.BatchConfig{
-		Stream: events.StreamSessions, Durable: events.DurableTriggers, Handler: fan.Handle, Logger: k.log,
-		Max: 1, // the facts of an object are told in order, whichever process dies
-	})
+	fan, err := buildFan(ctx, k, book)
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +65,7 @@ func buildTriggers(ctx context.Context, k *kit) (lifecycle.Part, error) {
 	if err != nil {
 		return nil, err
 	}
-	group := lifecycle.NewGroup("triggers", book, courier, fanning)
+	group := lifecycle.NewGroup("triggers", book, courier, fan)
 	return bounded{Part: group, within: k.cfg.Triggers.SoftStop}, nil
 }
 

@@ -162,7 +162,6 @@ func (t Topology) consumers() []durable {
 			AckWait: t.RunLease, MaxDeliver: -1, MaxAckPending: -1, MaxWaiting: maxWaiting,
 		}},
 		{stream: events.StreamSessions, config: batchConsumer(events.DurableMeter)},
-		{stream: events.StreamSessions, config: inOrder(batchConsumer(events.DurableTriggers))},
 		{stream: events.StreamUsage, config: batchConsumer(events.DurableLedger)},
 		{stream: events.StreamWebhooks, config: batchConsumer(events.DurableWebhooks)},
 		{stream: events.StreamSessions, config: batchConsumer(events.DurableObjects)},
@@ -176,13 +175,6 @@ func batchConsumer(name string) jetstream.ConsumerConfig {
 	}
 }
 
-// inOrder has a message delivered when the one before it is acknowledged, and no
-// sooner: what a killed reader held comes again before all that is newer.
-func inOrder(config jetstream.ConsumerConfig) jetstream.ConsumerConfig {
-	config.MaxAckPending = 1
-	return config
-}
-
 func (t Topology) buckets() []jetstream.KeyValueConfig {
 	buckets := []jetstream.KeyValueConfig{
 		{Bucket: events.BucketTenants},
@@ -191,6 +183,7 @@ func (t Topology) buckets() []jetstream.KeyValueConfig {
 		{Bucket: events.BucketLeases, TTL: events.LeaseTTL},
 		{Bucket: events.BucketSpend},
 		{Bucket: events.BucketTriggers},
+		{Bucket: events.BucketCursors},
 		{Bucket: events.BucketRates, TTL: events.RatesAge, Storage: jetstream.MemoryStorage},
 		{Bucket: events.BucketReplies, TTL: events.RepliesAge, LimitMarkerTTL: events.ReplyMarkerAge},
 		{Bucket: events.BucketGrants, TTL: events.GrantsAge},

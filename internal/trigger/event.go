@@ -3,6 +3,7 @@ package trigger
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
 	"strings"
 	"time"
 
@@ -43,6 +44,13 @@ type Event struct {
 	Cause  uint64
 	Source string
 	ID     string
+}
+
+// Tells reports whether facts of a type are told to anybody.
+func Tells(of events.Type) bool {
+	return slices.Contains([]events.Type{
+		events.TypeTurnCompleted, events.TypeBudgetReached, events.TypeSessionClosed, events.TypeWebhookReceived,
+	}, of)
 }
 
 // FromRecord puts a fact of a session's log into a tenant's words; false for

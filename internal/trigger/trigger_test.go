@@ -207,3 +207,17 @@ func TestAnswersAreJudged(t *testing.T) {
 		require.Equal(t, test.want, trigger.Judge(test.answer), "%+v", test.answer)
 	}
 }
+
+// TestTellsKnowsWhatIsTold: whoever reads the log by its headers alone asks Tells.
+func TestTellsKnowsWhatIsTold(t *testing.T) {
+	t.Parallel()
+	told := 0
+	for _, event := range events.Catalogue() {
+		_, ok := trigger.FromRecord(events.Record{Event: event})
+		require.Equal(t, ok, trigger.Tells(event.EventType()), event.EventType())
+		if ok {
+			told++
+		}
+	}
+	require.Equal(t, 4, told)
+}

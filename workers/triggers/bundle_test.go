@@ -244,6 +244,7 @@ func (s *street) Acquire(context.Context, string) (triggers.Tenure, error) { ret
 
 type tenure struct{}
 
+func (tenure) Valid() bool                   { return true }
 func (tenure) Lost() <-chan struct{}         { return nil }
 func (tenure) Release(context.Context) error { return nil }
 

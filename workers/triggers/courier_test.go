@@ -273,6 +273,8 @@ func TestCouriersAndFansAreChecked(t *testing.T) {
 	for _, field := range []string{"ID", "Lease", "Book", "Pending", "Journal", "Cemetery", "Registry", "Safe", "Transport", "Backlog"} {
 		require.ErrorContains(t, err, field)
 	}
-	_, err = triggers.NewFan(triggers.FanConfig{})
-	require.ErrorContains(t, err, "Book")
+	_, err = triggers.NewFan(triggers.FanConfig{Save: -1})
+	for _, field := range []string{"ID", "Lease", "Book", "Facts", "Cursor", "Publisher", "Save"} {
+		require.ErrorContains(t, err, field)
+	}
 }

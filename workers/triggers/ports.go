@@ -2,6 +2,7 @@ package triggers
 
 import (
 	"context"
+	"errors"
 
 	"github.com/feira-dev/feira/events"
 	"github.com/feira-dev/feira/internal/trigger"
@@ -62,8 +63,34 @@ type Lease interface {
 	Acquire(ctx context.Context, holder string) (Tenure, error)
 }
 
+// Facts is the log of all sessions. Implementations are safe for concurrent use.
+type Facts interface {
+	// Headlines hands over what stands behind a sequence, in stream order and
+	// without bodies, then what arrives, until ctx ends, which is no error.
+	Headlines(ctx context.Context, after uint64, deliver func(batch []events.Headline, caughtUp bool) error) error
+	// Fact returns what stands at a sequence; false when it is certainly gone.
+	Fact(ctx context.Context, sequence uint64) (events.Message, bool, error)
+}
+
+// Cursor is how far the log was read. Every write of it takes it from whoever
+// wrote it before.
+type Cursor interface {
+	// Load returns the sequence, 0 where nobody has read, and the revision to save
+	// upon.
+	Load(ctx context.Context) (sequence, revision uint64, err error)
+	// Save is [ErrDeposed] when somebody has saved since the revision, and changes
+	// nothing then. It returns the new revision.
+	Save(ctx context.Context, sequence, revision uint64) (uint64, error)
+}
+
+// ErrDeposed occurs when another process goes on with what this one was doing.
+var ErrDeposed = errors.New("another process reads the log")
+
 // Tenure is a lease that is held.
 type Tenure interface {
+	// Valid reports whether it is held by the clock: after a pause of the whole
+	// process it says no at once, where Lost may need a moment.
+	Valid() bool
 	// Lost is closed when it is over, at the latest when another may have it.
 	Lost() <-chan struct{}
 	// Release ends it so that a standby takes over at once.
