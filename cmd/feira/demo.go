@@ -54,11 +54,38 @@ func judge(report app.DemoReport) error {
 	case !report.Audit.OK:
 		return fmt.Errorf("the audit found %d differences", report.Audit.Differences)
 	}
+	if err := judgePayment(report); err != nil {
+		return err
+	}
 	for _, served := range report.Tenants {
 		for _, line := range served.Invoice.Lines {
 			if line.Traced != line.Quantity {
 				return fmt.Errorf("line %d of %s is of %s, its events count %s", line.Line, served.Invoice.ID, line.Quantity, line.Traced)
 			}
+		}
+	}
+	return nil
+}
+
+// judgePayment holds the act of the payment to its word. Whether anything was
+// sold in it is only the offline model's to promise.
+func judgePayment(report app.DemoReport) error {
+	paid := report.Payment
+	switch {
+	case paid.Unverified > 0 || len(paid.Missing) > 0:
+		return fmt.Errorf("%d events came unverified to the endpoint of %s, and %d did not come", paid.Unverified, paid.Tenant, len(paid.Missing))
+	case paid.Recorded > 1 || paid.Turns > 1:
+		return fmt.Errorf("one payment was recorded %d times and started %d turns", paid.Recorded, paid.Turns)
+	case report.Model != app.OfflineModel:
+		return nil
+	case paid.Sent < 2 || paid.Recorded != 1 || paid.Turns != 1:
+		return fmt.Errorf("a payment that was told %d times was recorded %d times and started %d turns, want one", paid.Sent, paid.Recorded, paid.Turns)
+	case paid.Shipments != 1 || paid.Messages != 2:
+		return fmt.Errorf("a payment led to %d shipments and %d messages to the customer, want 1 and 2", paid.Shipments, paid.Messages)
+	}
+	for _, event := range []string{"payment.confirmed", "shipment.posted", "message.delivered", "turn.completed"} {
+		if !paid.Heard(event) {
+			return fmt.Errorf("the endpoint of %s was not told of %s", paid.Tenant, event)
 		}
 	}
 	return nil
@@ -80,6 +107,9 @@ func writeReport(w io.Writer, report app.DemoReport) {
 	}
 	say(w, "")
 	say(w, "requests: %d accepted, %d completed, %d lost, %d served twice", report.Requests.Accepted, report.Requests.Completed, report.Requests.Lost, report.Requests.Duplicated)
+	paid := report.Payment
+	say(w, "payment: told %d times, recorded %d time, %d turn; %d parcel shipped, %d messages to the customer", paid.Sent, paid.Recorded, paid.Turns, paid.Shipments, paid.Messages)
+	say(w, "webhooks: %d came in, %d signed events went out, %d unverified, %d missing", paid.Webhooks, len(paid.Deliveries), paid.Unverified, len(paid.Missing))
 	say(w, "walls: %d tried, %d refused", report.Isolation.Attempts, report.Isolation.Refused)
 	say(w, "audit: %d facts of the logs, %d rows, %d invoices, %d differences", report.Audit.Events, report.Audit.Rows, report.Audit.Invoices, report.Audit.Differences)
 	say(w, "model: %s", report.Model)

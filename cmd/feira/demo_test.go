@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -44,6 +45,7 @@ type demoReport struct {
 		Invoice app.DemoInvoice `json:"invoice"`
 	} `json:"tenants"`
 	Audit     app.DemoAudit `json:"audit"`
+	Payment   demoPayment   `json:"payment"`
 	Isolation struct {
 		Attempts int `json:"attempts"`
 		Refused  int `json:"refused"`
@@ -57,12 +59,34 @@ type demoReport struct {
 	Model string `json:"model"`
 }
 
+type demoPayment struct {
+	Tenant     string `json:"tenant"`
+	Session    string `json:"session"`
+	Payment    string `json:"payment"`
+	Sent       int    `json:"sent"`
+	Recorded   int    `json:"recorded"`
+	Turns      int    `json:"turns"`
+	Shipments  int    `json:"shipments"`
+	Messages   int    `json:"messages"`
+	Webhooks   int    `json:"webhooks"`
+	Deliveries []struct {
+		ID     string `json:"id"`
+		Event  string `json:"event"`
+		Server string `json:"server"`
+		Object string `json:"object"`
+	} `json:"deliveries"`
+	Missing    []string `json:"missing"`
+	Unverified int      `json:"unverified"`
+	Repeated   int      `json:"repeated"`
+}
+
 func TestDemoServesIsolatesAndBills(t *testing.T) {
 	t.Parallel()
 	var out, timeline bytes.Buffer
 	kept := filepath.Join(t.TempDir(), "kept")
 	code := run(t.Context(), []string{"demo", "--json", "--model-key", "", "--keep", kept}, streams{in: strings.NewReader(""), out: &out, err: &timeline})
 	require.Equal(t, exitOK, code, timeline.String())
+	requireReadme(t, out.Bytes())
 	decoder := json.NewDecoder(&out)
 	decoder.DisallowUnknownFields()
 	var report demoReport
@@ -73,9 +97,10 @@ func TestDemoServesIsolatesAndBills(t *testing.T) {
 	require.Zero(t, report.Requests.Lost)
 	require.Zero(t, report.Requests.Duplicated)
 	require.Equal(t, report.Requests.Accepted, report.Requests.Completed)
-	require.GreaterOrEqual(t, report.Isolation.Attempts, 6)
+	require.Equal(t, 10, report.Isolation.Attempts)
 	require.Equal(t, report.Isolation.Attempts, report.Isolation.Refused)
 	require.Len(t, report.Tenants, 2)
+	requirePayment(t, report.Payment)
 	for _, tenant := range report.Tenants {
 		require.Len(t, tenant.ToolCalls, tenant.Usage.ToolCalls)
 		require.Positive(t, tenant.Turns)
@@ -113,6 +138,47 @@ func TestDemoServesIsolatesAndBills(t *testing.T) {
 	require.Equal(t, 2, report.Audit.Invoices)
 	require.Contains(t, timeline.String(), "offline model")
 	require.Contains(t, timeline.String(), "stripe__create_payment_intent ok")
+}
+
+// requireReadme wants the README's sample to end as the demo does.
+func requireReadme(t *testing.T, out []byte) {
+	t.Helper()
+	readme, err := os.ReadFile("../../README.md")
+	require.NoError(t, err)
+	var report app.DemoReport
+	require.NoError(t, json.Unmarshal(out, &report))
+	var text strings.Builder
+	writeReport(&text, report)
+	_, ending, found := strings.Cut(text.String(), "requests: ")
+	require.True(t, found)
+	ending, _, _ = strings.Cut(ending, "model: ")
+	require.Contains(t, string(readme), "requests: "+ending)
+}
+
+// requirePayment wants that a payment that was told twice was recorded and served
+// once, and that the shop's endpoint heard of all of it.
+func requirePayment(t *testing.T, paid demoPayment) {
+	t.Helper()
+	require.Equal(t, "tenant_loja", paid.Tenant)
+	require.Regexp(t, "^pay_", paid.Payment)
+	require.Equal(t, []int{2, 1, 1}, []int{paid.Sent, paid.Recorded, paid.Turns})
+	require.Equal(t, []int{1, 2}, []int{paid.Shipments, paid.Messages})
+	require.Empty(t, paid.Missing)
+	require.Zero(t, paid.Unverified)
+	heard, ids := map[string]int{}, map[string]bool{}
+	for _, one := range paid.Deliveries {
+		heard[one.Server+" "+one.Event]++
+		ids[one.ID] = true
+		if one.Event == "payment.confirmed" {
+			require.Equal(t, paid.Payment, one.Object)
+		}
+	}
+	require.Len(t, ids, len(paid.Deliveries), "each once")
+	require.Equal(t, map[string]int{
+		"asaas payment.updated": 1, "asaas payment.confirmed": 1, " turn.completed": 2,
+		"melhor-envio shipment.updated": 3, "melhor-envio shipment.posted": 1, "z-api message.delivered": 4,
+	}, heard)
+	require.Equal(t, 11, paid.Webhooks, "one of them came twice")
 }
 
 func decimal(t *testing.T, text string) *apd.Decimal {

@@ -19,6 +19,11 @@ func cookbookTenants() []tenant.Tenant {
 			Environment: events.EnvironmentTest, Concurrency: 4, Weight: 1,
 			Instructions: "You run the shop of Loja: charge by Pix, ship by Melhor Envio, tell the customer on WhatsApp.",
 			Metadata:     map[string]string{"tenant_id": "tenant_loja", "plan": "pix"},
+			Webhooks: []tenant.WebhookRule{{
+				Name: "paid", On: string(events.FactPaymentConfirmed), Server: "asaas", Session: tenant.SessionMaker,
+				// No word of it asks for another charge.
+				Message: "{object} was paid ({status}). Ship the order by Melhor Envio and notify the customer on WhatsApp.",
+			}},
 		},
 	}
 }

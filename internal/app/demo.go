@@ -80,6 +80,7 @@ type demo struct {
 	tenants   []tenant.Tenant
 	passwords map[tenant.ID]string
 	operator  *Operator
+	http      string // where the gateway is
 
 	mu       sync.Mutex // guards what follows; Event is called under it
 	accepted []Sent
@@ -112,6 +113,7 @@ func newDemo(cfg config.Config, tel *telemetry.Telemetry, params DemoParams) (*d
 	cfg.Ledger.DSN, cfg.Vault.KEK = "", ""
 	cfg.Worker.Slots = demoSlots
 	cfg.Gateway.Address = "127.0.0.1:0"
+	cfg.Triggers.Loopback = true // the shop's own endpoint is here, too
 	made, err := newWorld(cfg, tel, worldParams{broker: natsd.Config{Users: users}, standIns: true, modelLatency: demoLatency})
 	if err != nil {
 		return nil, err
@@ -130,7 +132,10 @@ func (d *demo) play(ctx context.Context) (DemoReport, error) {
 	running, stop := context.WithCancel(ctx)
 	ready, stopped := make(chan struct{}), make(chan error, 1)
 	go func() {
-		stopped <- RunRoles(running, d.world.cfg, d.tel, AllRoles(), func(Addresses) { close(ready) })
+		stopped <- RunRoles(running, d.world.cfg, d.tel, AllRoles(), func(at Addresses) {
+			d.http = "http://" + at.HTTP
+			close(ready)
+		})
 	}()
 	var report DemoReport
 	var err error
@@ -153,11 +158,15 @@ func (d *demo) scenes(ctx context.Context) (DemoReport, error) {
 	if err := d.shop(ctx); err != nil {
 		return DemoReport{}, err
 	}
+	paid, err := d.pay(ctx)
+	if err != nil {
+		return DemoReport{}, err
+	}
 	isolation, err := d.tryWalls(ctx)
 	if err != nil {
 		return DemoReport{}, err
 	}
-	return d.report(ctx, isolation)
+	return d.report(ctx, DemoReport{Payment: paid, Isolation: isolation, Model: d.world.modelName()})
 }
 
 func (d *demo) introduce() {

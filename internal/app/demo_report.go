@@ -16,6 +16,7 @@ import (
 // DemoReport is what a demo came to.
 type DemoReport struct {
 	Tenants   []DemoTenant `json:"tenants"`
+	Payment   DemoPayment  `json:"payment"`
 	Isolation Isolation    `json:"isolation"`
 	Requests  DemoRequests `json:"requests"`
 	Audit     DemoAudit    `json:"audit"`
@@ -64,8 +65,8 @@ type tally struct {
 	used    Summary
 }
 
-func (d *demo) report(ctx context.Context, isolation Isolation) (DemoReport, error) {
-	report := DemoReport{Isolation: isolation, Model: d.world.modelName()}
+// report fills in what of a report is to be read from the logs and the books.
+func (d *demo) report(ctx context.Context, report DemoReport) (DemoReport, error) {
 	for _, customer := range d.tenants {
 		counted, err := d.count(ctx, customer.ID)
 		if err != nil {

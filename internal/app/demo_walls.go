@@ -2,14 +2,17 @@ package app
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 
 	"github.com/feira-dev/feira/events"
 	"github.com/feira-dev/feira/internal/bus"
 	"github.com/feira-dev/feira/internal/tenant"
 	"github.com/feira-dev/feira/internal/vault"
+	"github.com/feira-dev/feira/internal/webhook"
 )
 
 // Isolation counts the tries to get through a wall, and those that failed.
@@ -23,6 +26,7 @@ type raid struct {
 	from, at tenant.ID
 	tool     string // of the other's provider
 	server   string // of the other, whose credential is wanted
+	paid     string // the server's word for a payment
 	session  events.SessionID
 }
 
@@ -38,8 +42,8 @@ func (d *demo) tryWalls(ctx context.Context) (Isolation, error) {
 	d.Note("Now each tenant tries the walls of the other.")
 	var result Isolation
 	for _, r := range []raid{
-		{from: "tenant_acme", at: "tenant_loja", tool: "asaas__get_balance", server: "asaas", session: "pedido-77"},
-		{from: "tenant_loja", at: "tenant_acme", tool: "stripe__retrieve_balance", server: "stripe", session: "order-1001"},
+		{from: "tenant_acme", at: "tenant_loja", tool: "asaas__get_balance", server: "asaas", paid: "PAYMENT_RECEIVED", session: "pedido-77"},
+		{from: "tenant_loja", at: "tenant_acme", tool: "stripe__retrieve_balance", server: "stripe", paid: "payment_intent.succeeded", session: "order-1001"},
 	} {
 		intruder, err := d.producer(ctx, r.from)
 		if err != nil {
@@ -79,7 +83,36 @@ func (d *demo) attempts(intruder *bus.Bus, r raid) []attempt {
 			err := intruder.Feed().Subscribe(ctx, r.at, r.session, func(events.Record) {})
 			return onlyIf(err, bus.ErrForbidden)
 		}},
+		{fmt.Sprintf("%s tells the gateway, as if it were %s, that a customer of %s has paid", r.from, r.server, r.at), func(ctx context.Context) (error, error) {
+			return d.forgePayment(ctx, r)
+		}},
 	}
+}
+
+// forgePayment sends to the other's address, which is no secret, what its
+// provider would; but signs with a key of its own.
+func (d *demo) forgePayment(ctx context.Context, r raid) (refusal error, err error) {
+	customer, err := d.operator.Tenant(ctx, r.at)
+	if err != nil {
+		return nil, err
+	}
+	at, lock, err := d.operator.webhookAddress(ctx, customer, r.server, d.http)
+	if err != nil {
+		return nil, err
+	}
+	var random [32]byte
+	_, _ = rand.Read(random[:]) // it never fails
+	now := d.operator.kit.now()
+	body, err := webhook.Sample(r.server, webhook.SampleParams{ID: "evt_forged", Kind: r.paid, Object: "pay_forged", Status: "RECEIVED", At: now})
+	if err != nil {
+		return nil, err
+	}
+	lock.Keys = []webhook.Key{{Text: lock.Scheme.NewKey(random)}}
+	status, err := deliver(ctx, at, webhook.Sign(lock, "evt_forged", body, now), body)
+	if err != nil || status == http.StatusOK {
+		return nil, err
+	}
+	return fmt.Errorf("the gateway answers %d", status), nil
 }
 
 // callForeignTool asks, as a request like any other, for a tool of a server

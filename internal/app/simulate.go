@@ -60,7 +60,7 @@ func (o *Operator) Simulate(ctx context.Context, params SimulateParams) (Simulat
 	if !slices.Contains(customer.Servers, params.Server) {
 		return Simulated{}, fmt.Errorf("%w: tenant %s has no server %q; it has %v", ErrNotSimulated, customer.ID, params.Server, customer.Servers)
 	}
-	address, err := o.addressFor(ctx, customer, params.Server)
+	at, lock, err := o.webhookAddress(ctx, customer, params.Server, params.Gateway)
 	if err != nil {
 		return Simulated{}, err
 	}
@@ -73,11 +73,7 @@ func (o *Operator) Simulate(ctx context.Context, params SimulateParams) (Simulat
 		return Simulated{}, err
 	}
 	sent := Simulated{Connection: gateway.ConnectionID(customer.ID, params.Server, customer.Environment), Event: params.ID}
-	path := "/v1/webhooks/" + params.Server + "/" + sent.Connection
-	if address.Lock.Scheme == webhook.SchemePath {
-		path += "." + address.Lock.Keys[0].Text
-	}
-	sent.Status, err = deliver(ctx, strings.TrimRight(params.Gateway, "/")+path, webhook.Sign(address.Lock, params.ID, body, now), body)
+	sent.Status, err = deliver(ctx, at, webhook.Sign(lock, params.ID, body, now), body)
 	if err != nil {
 		return Simulated{}, err
 	}
@@ -85,6 +81,20 @@ func (o *Operator) Simulate(ctx context.Context, params SimulateParams) (Simulat
 		return sent, fmt.Errorf("%w: the gateway answers %d", ErrNotSimulated, sent.Status)
 	}
 	return sent, nil
+}
+
+// webhookAddress is where a server sends a tenant's webhooks at a gateway, and how
+// it signs them. Where the server signs nothing, the address is the secret.
+func (o *Operator) webhookAddress(ctx context.Context, customer tenant.Tenant, server, at string) (string, webhook.Lock, error) {
+	address, err := o.addressFor(ctx, customer, server)
+	if err != nil {
+		return "", webhook.Lock{}, err
+	}
+	at = strings.TrimRight(at, "/") + "/v1/webhooks/" + server + "/" + gateway.ConnectionID(customer.ID, server, customer.Environment)
+	if address.Lock.Scheme == webhook.SchemePath {
+		at += "." + address.Lock.Keys[0].Text
+	}
+	return at, address.Lock, nil
 }
 
 func (o *Operator) addressFor(ctx context.Context, customer tenant.Tenant, server string) (gateway.Address, error) {

@@ -140,6 +140,10 @@ func (s *Sandbox) Subscribe(server, tenant string, to Webhook) error {
 	return place.Subscribe(tenant, fake.Hook(to))
 }
 
+// Repeat sends the last webhook of a tenant's account once more, as providers do
+// that did not hear that it was taken, and reports whether there was one.
+func (s *Sandbox) Repeat(server, tenant string) bool { return s.outbox.Again(server, tenant) }
+
 // Webhooks tells how each address does that is told of something.
 func (s *Sandbox) Webhooks() []outbox.Standing { return s.outbox.Standings() }
 

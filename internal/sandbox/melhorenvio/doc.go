@@ -11,7 +11,7 @@
 // What becomes of an order is told to the webhooks that were set on the
 // application's page, signed with its secret; there is no call to set them. A
 // carrier takes in or hands over a parcel before its time with POST
-// /_sandbox/melhor-envio/parcels/{tracking} and {"status": "posted"} or "delivered".
+// /_sandbox/melhor-envio/parcels/{code} and {"status": "posted"} or "delivered".
 //
 // Tokens are renewed and accounts connected by OAuth 2, as there: access tokens
 // end after 30 days, refresh tokens and codes are good once, and each exchange is

@@ -22,11 +22,11 @@ func (o *order) tell(c *call, event string) {
 	}
 }
 
-// carry is what the carrier does with a parcel that it knows by its label: it
-// takes it in ("posted"), or hands it over ("delivered").
+// carry is what the carrier does with a parcel that it knows by the code or the
+// order on its label: it takes it in ("posted"), or hands it over ("delivered").
 func carry(c *call) (fake.Answer, bool) {
-	code := c.Path("tracking")
-	found := c.State.orders.Newest(func(one *order) bool { return one.Tracking != nil && *one.Tracking == code })
+	code := c.Path("code")
+	found := c.State.orders.Newest(func(one *order) bool { return one.Tracking != nil && (*one.Tracking == code || one.ID == code) })
 	if len(found) == 0 {
 		return fake.Answer{}, false
 	}

@@ -70,7 +70,7 @@ func New(world fake.World) *fake.Server[state] {
 	s.Handle("POST /api/v2/me/companies/{id}/addresses", createAddress)
 	s.Handle("GET /api/v2/me/companies/{id}/addresses", listAddresses)
 	s.Handle("GET /api/v2/me/shipment/agencies", listAgencies)
-	s.HandleAct("POST /parcels/{tracking}", carry)
+	s.HandleAct("POST /parcels/{code}", carry)
 	return s
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/feira-dev/feira/internal/agent"
@@ -37,11 +38,14 @@ func turn(messages []message, today time.Time) planner.Turn {
 		if m.Role != "system" && m.Role != "developer" {
 			t.Earlier = append(t.Earlier, unquoted(string(m.Content)))
 		}
+		if m.Role == "user" {
+			t.Said = append(t.Said, own(string(m.Content)))
+		}
 	}
 	if last < 0 {
 		return t
 	}
-	t.Text = string(messages[last].Content)
+	t.Text = own(string(messages[last].Content))
 	outputs := map[string]string{}
 	for _, m := range messages[last:] {
 		if m.Role == "tool" {
@@ -80,6 +84,17 @@ func numbered(calls []planner.Call, conversation string) []toolCall {
 		})
 	}
 	return all
+}
+
+// own is what a caller says without what it quotes behind it, as the agent
+// quotes a webhook: nobody outside gives orders.
+func own(text string) string {
+	if at := strings.Index(text, "\n\n<untrusted:"); at >= 0 {
+		if _, ok := agent.Quoted(text[at+2:]); ok {
+			return text[:at]
+		}
+	}
+	return text
 }
 
 // unquoted reads what the agent quotes: an answer as a whole, or the words of a

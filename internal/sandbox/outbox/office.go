@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -123,6 +124,21 @@ func (o *Office) call(queue *Queue) {
 	case o.wake <- struct{}{}:
 	default: // whoever is woken takes all
 	}
+}
+
+// Again has the queues of an account send once more what was taken last, and
+// reports whether any had something to send.
+func (o *Office) Again(server, account string) bool {
+	o.mu.Lock()
+	queues := slices.Clone(o.queues)
+	o.mu.Unlock()
+	again := false
+	for _, queue := range queues {
+		if queue.params.Server == server && queue.params.Account == account {
+			again = queue.Again() || again
+		}
+	}
+	return again
 }
 
 // Standings tell of every queue, in the order in which they were opened.

@@ -19,7 +19,7 @@ type desk struct {
 }
 
 func newDesk(turn Turn, tools []Tool) *desk {
-	d := &desk{order: readOrder(turn.Text), turn: turn, tools: map[string]Tool{}, made: map[string]Call{}}
+	d := &desk{order: readOrder(turn.Text).recall(turn.Said), turn: turn, tools: map[string]Tool{}, made: map[string]Call{}}
 	for _, tool := range tools {
 		d.tools[tool.Name] = tool
 		d.names = append(d.names, tool.Name)

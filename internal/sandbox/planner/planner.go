@@ -30,6 +30,8 @@ type Turn struct {
 	Rounds [][]Call
 	// Earlier are the texts before, the caller's and the tools'.
 	Earlier []string
+	// Said are those of them that the caller said.
+	Said []string
 	// Today dates what has a date.
 	Today time.Time
 }
