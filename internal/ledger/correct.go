@@ -57,7 +57,7 @@ func scanCorrection(found scanner) (usage.Correction, error) {
 
 // correct books corrections and changes the sums of the rows that they are of;
 // fresh rows may have been corrected before they came.
-func (b *booking) correct(ctx context.Context, fresh []hashedRow, batch []usage.Correction) (inserted int, refused []usage.Rejected, err error) {
+func (b *booking) correct(ctx context.Context, fresh []*entry, batch []usage.Correction) (inserted int, refused []usage.Rejected, err error) {
 	changed, err := b.correctedBefore(ctx, fresh)
 	if err != nil {
 		return 0, nil, err
@@ -140,7 +140,7 @@ func (b *booking) insertCorrection(ctx context.Context, correction usage.Correct
 
 // correctedBefore are those fresh rows that a correction was waiting for, with
 // what they have been summed as: their own quantities.
-func (b *booking) correctedBefore(ctx context.Context, fresh []hashedRow) (map[usage.ID][]usage.Quantity, error) {
+func (b *booking) correctedBefore(ctx context.Context, fresh []*entry) (map[usage.ID][]usage.Quantity, error) {
 	changed := map[usage.ID][]usage.Quantity{}
 	var any int
 	if err := b.tx.QueryRowContext(ctx, "SELECT COUNT(*) FROM (SELECT 1 FROM usage_corrections LIMIT 1) AS one").Scan(&any); err != nil {
@@ -231,7 +231,7 @@ func (b *booking) recount(ctx context.Context, id usage.ID, before []usage.Quant
 
 func (b *booking) addQuantities(ctx context.Context, row usage.Row, quantities []usage.Quantity) error {
 	row.Quantities = quantities
-	return b.addRollups(ctx, []hashedRow{{Row: row}})
+	return b.addRollups(ctx, []*entry{{hashedRow: hashedRow{Row: row}, day: b.ledger.day(row)}})
 }
 
 func (b *booking) subtractQuantities(ctx context.Context, row usage.Row, quantities []usage.Quantity) error {

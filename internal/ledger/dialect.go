@@ -21,6 +21,11 @@ type dialect struct {
 	locked     []goose.ProviderOption // how two processes migrate one after the other
 	// bind rewrites the placeholders of a statement.
 	bind func(statement string) string
+	// inserting begins the insertion of many rows. A row that cannot be inserted
+	// fails the transaction, so that none of them needs to be undone by itself.
+	inserting string
+	// taken says that a statement failed because a key is there already.
+	taken func(err error) bool
 	// parameters is how many one statement may have.
 	parameters int
 	// prepare readies a statement that takes many rows. It is called outside

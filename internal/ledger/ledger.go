@@ -129,8 +129,8 @@ func (l *Ledger) prepare(ctx context.Context) error {
 		shape shape
 	}{
 		{&l.lookups, l.knownShape()},
-		{&l.claims, claimShape()},
-		{&l.inserts, rowShape()},
+		{&l.claims, l.dialect.claimShape()},
+		{&l.inserts, l.dialect.rowShape()},
 		{&l.sums, rollupShape()},
 	} {
 		if statement.into == &l.claims && !l.dialect.claimed {

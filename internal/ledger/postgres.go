@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
@@ -30,6 +31,8 @@ const (
 	// postgresIdle ends the transaction of a writer whose machine is gone, so
 	// that it does not hold its turn for ever.
 	postgresIdle = "60000"
+	// uniqueViolation is the code of a key that is there already.
+	uniqueViolation = "23505"
 )
 
 // IsPostgres reports whether an address is that of a Postgres database, not the
@@ -53,6 +56,11 @@ func postgresDialect() (dialect, error) {
 		goose:      goose.DialectPostgres,
 		locked:     []goose.ProviderOption{goose.WithSessionLocker(locker)},
 		bind:       numbered,
+		inserting:  "INSERT INTO",
+		taken: func(err error) bool {
+			var fault *pgconn.PgError
+			return errors.As(err, &fault) && fault.Code == uniqueViolation
+		},
 		parameters: postgresParameters,
 		prepare:    prepareArrays,
 		claimed:    true,

@@ -3,7 +3,7 @@ package ledger
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -22,16 +22,29 @@ func (l *Ledger) Record(ctx context.Context, batch usage.Batch) (usage.Outcome, 
 	if err := l.dialect.makeRoom(ctx, l.writer, batch.Rows); err != nil {
 		return usage.Outcome{}, fmt.Errorf("recording usage: %w", err)
 	}
-	var outcome usage.Outcome
-	err := l.write(ctx, func(tx *sql.Tx) (err error) {
-		booking := &booking{ledger: l, tx: tx, recordedAt: l.now().UTC()}
-		outcome, err = booking.book(ctx, batch)
-		return err
-	})
+	drafted, err := l.draft(batch)
+	if err != nil {
+		return usage.Outcome{}, fmt.Errorf("recording usage: %w", err)
+	}
+	outcome, err := l.record(ctx, drafted)
+	if errors.Is(err, ErrRaced) && !drafted.wary {
+		// Something of it is known: begun again, and known rows looked up.
+		drafted.wary = true
+		outcome, err = l.record(ctx, drafted)
+	}
 	if err != nil {
 		return usage.Outcome{}, fmt.Errorf("recording usage: %w", err)
 	}
 	return outcome, nil
+}
+
+func (l *Ledger) record(ctx context.Context, drafted draft) (outcome usage.Outcome, err error) {
+	err = l.write(ctx, func(tx *sql.Tx) (err error) {
+		booking := &booking{ledger: l, tx: tx, recordedAt: l.now().UTC()}
+		outcome, err = booking.book(ctx, drafted)
+		return err
+	})
+	return outcome, err
 }
 
 // booking is one transaction of [Ledger.Record].
@@ -45,9 +58,10 @@ type booking struct {
 	refused int
 }
 
-func (b *booking) book(ctx context.Context, batch usage.Batch) (usage.Outcome, error) {
+func (b *booking) book(ctx context.Context, drafted draft) (usage.Outcome, error) {
 	var outcome usage.Outcome
-	sorted, err := b.sort(ctx, batch)
+	batch := drafted.batch
+	sorted, err := b.sort(ctx, drafted)
 	if err != nil {
 		return outcome, err
 	}
@@ -93,12 +107,6 @@ func (b *booking) closeNumbers(ctx context.Context) error {
 	return nil
 }
 
-// hashedRow is a row with its hash, which is made once.
-type hashedRow struct {
-	usage.Row
-	hash usage.Hash
-}
-
 // conflict is a row that contradicts the one that is kept.
 type conflict struct {
 	hashedRow
@@ -108,34 +116,31 @@ type conflict struct {
 // sorted is a batch's rows by what becomes of them; what is in none of these
 // has been recorded before.
 type sorted struct {
-	fresh     []hashedRow
+	fresh     []*entry
 	conflicts []conflict
 	untimely  []usage.Rejected
 }
 
 // sort parts rows that are new from those that contradict a row. The first row
 // of an id wins, in the ledger and within the batch.
-func (b *booking) sort(ctx context.Context, batch usage.Batch) (sorted, error) {
-	rows := batch.Rows
-	for _, late := range batch.Untimely {
-		rows = append(slices.Clip(rows), late.Row)
-	}
-	known, err := b.known(ctx, rows)
+func (b *booking) sort(ctx context.Context, drafted draft) (sorted, error) {
+	known, err := b.known(ctx, drafted)
 	if err != nil {
 		return sorted{}, fmt.Errorf("looking events up: %w", err)
 	}
-	parted := sorted{fresh: make([]hashedRow, 0, len(batch.Rows))}
-	for i, row := range rows {
-		hashed := hashedRow{Row: row, hash: row.Hash()}
+	timely := len(drafted.batch.Rows)
+	parted := sorted{fresh: make([]*entry, 0, timely)}
+	for i := range drafted.entries {
+		row := &drafted.entries[i]
 		kept, seen := known[row.ID]
 		switch {
-		case seen && kept != hashed.hash:
-			parted.conflicts = append(parted.conflicts, conflict{hashedRow: hashed, kept: kept})
-		case !seen && i >= len(batch.Rows):
-			parted.untimely = append(parted.untimely, batch.Untimely[i-len(batch.Rows)].Rejected())
+		case seen && kept != row.hash:
+			parted.conflicts = append(parted.conflicts, conflict{hashedRow: row.hashedRow, kept: kept})
+		case !seen && i >= timely:
+			parted.untimely = append(parted.untimely, drafted.batch.Untimely[i-timely].Rejected())
 		case !seen:
-			known[row.ID] = hashed.hash
-			parted.fresh = append(parted.fresh, hashed)
+			known[row.ID] = row.hash
+			parted.fresh = append(parted.fresh, row)
 		}
 	}
 	return parted, nil
@@ -154,12 +159,17 @@ func (l *Ledger) knownShape() shape {
 	}
 }
 
-// known holds the hashes of those rows whose ids the ledger has.
-func (b *booking) known(ctx context.Context, rows []usage.Row) (map[usage.ID]usage.Hash, error) {
-	known := make(map[usage.ID]usage.Hash, len(rows))
-	args := make([]any, 0, len(rows)*3)
-	for _, row := range rows {
-		args = append(args, string(row.Tenant), row.Source, row.Event)
+// known holds the hashes of those rows whose ids the ledger has; none where the
+// booking takes them all for new.
+func (b *booking) known(ctx context.Context, drafted draft) (map[usage.ID]usage.Hash, error) {
+	known := make(map[usage.ID]usage.Hash, len(drafted.entries))
+	if !drafted.wary {
+		return known, nil
+	}
+	args := make([]any, 0, len(drafted.entries)*3)
+	for i := range drafted.entries {
+		id := &drafted.entries[i].ID
+		args = append(args, string(id.Tenant), id.Source, id.Event)
 	}
 	err := b.ledger.lookups.query(ctx, b.tx, args, func(found scanner) error {
 		var id usage.ID
@@ -173,71 +183,53 @@ func (b *booking) known(ctx context.Context, rows []usage.Row) (map[usage.ID]usa
 	return known, err
 }
 
-const ifNew = " ON CONFLICT DO NOTHING"
-
-func claimShape() shape {
-	return shape{"INSERT INTO usage_ids (tenant_id, source, event_id, hash, occurred_at) ", kinds("tttbi"), ifNew}
+func (d dialect) claimShape() shape {
+	return shape{d.inserting + " usage_ids (tenant_id, source, event_id, hash, occurred_at) ", kinds("tttbi"), ""}
 }
 
-func rowShape() shape {
+func (d dialect) rowShape() shape {
 	return shape{
-		"INSERT INTO usage_rows (tenant_id, source, event_id, hash, meter, session_id, request_id, server, tool, model," +
+		d.inserting + " usage_rows (tenant_id, source, event_id, hash, meter, session_id, request_id, server, tool, model," +
 			" outcome, billable, environment, quantities, attempts, duration_ms, metadata, day, occurred_at, received_at, recorded_at, sequence, number) ",
-		kinds("tttbtttttttittiittiiiii"), ifNew,
+		kinds("tttbtttttttittiittiiiii"), "",
 	}
 }
 
-// insertRows writes new rows. Where another writer was faster the whole batch
-// is given up: what it inserted must not be summed a second time.
-func (b *booking) insertRows(ctx context.Context, rows []hashedRow) error {
+// insertRows writes new rows, in the order of their keys, so that what lies
+// side by side is written at once. Where one is known the whole batch is given
+// up: what it inserted must not be summed a second time.
+func (b *booking) insertRows(ctx context.Context, fresh []*entry) error {
+	for _, row := range fresh {
+		b.number++
+		row.number = b.number
+	}
+	rows := slices.SortedFunc(slices.Values(fresh), func(a, b *entry) int { return compareIDs(a.ID, b.ID) })
 	if b.ledger.claims != nil {
 		args := make([]any, 0, len(rows)*5)
 		for _, row := range rows {
 			args = append(args, string(row.Tenant), row.Source, row.Event, row.hash[:], nanos(row.OccurredAt))
 		}
-		if err := b.insertAll(ctx, b.ledger.claims, args, len(rows)); err != nil {
+		if err := b.insertAll(ctx, b.ledger.claims, args); err != nil {
 			return fmt.Errorf("claiming events: %w", err)
 		}
 	}
-	shape := rowShape()
-	args := make([]any, 0, len(rows)*len(shape.columns))
+	args := make([]any, 0, len(rows)*len(b.ledger.dialect.rowShape().columns))
+	recorded := nanos(b.recordedAt)
 	for _, row := range rows {
-		var err error
-		if args, err = b.appendRow(args, row); err != nil {
-			return fmt.Errorf("inserting rows: %w", err)
-		}
+		args = row.append(args, recorded)
 	}
-	if err := b.insertAll(ctx, b.ledger.inserts, args, len(rows)); err != nil {
+	if err := b.insertAll(ctx, b.ledger.inserts, args); err != nil {
 		return fmt.Errorf("inserting rows: %w", err)
 	}
 	return nil
 }
 
-func (b *booking) insertAll(ctx context.Context, statement bulk, args []any, want int) error {
-	inserted, err := statement.exec(ctx, b.tx, args)
-	if err == nil && inserted != want {
-		err = ErrRaced
+func (b *booking) insertAll(ctx context.Context, statement bulk, args []any) error {
+	_, err := statement.exec(ctx, b.tx, args)
+	if err != nil && b.ledger.dialect.taken(err) {
+		return fmt.Errorf("%w: %w", ErrRaced, err)
 	}
 	return err
-}
-
-func (b *booking) appendRow(args []any, row hashedRow) ([]any, error) {
-	quantities, err := json.Marshal(row.Quantities)
-	if err != nil {
-		return nil, err
-	}
-	metadata := []byte("{}")
-	if len(row.Metadata) > 0 {
-		if metadata, err = json.Marshal(row.Metadata); err != nil {
-			return nil, err
-		}
-	}
-	b.number++
-	return append(args,
-		string(row.Tenant), row.Source, row.Event, row.hash[:], string(row.Meter), string(row.Session), string(row.Request),
-		row.Server, row.Tool, row.Model, row.Outcome, flag(row.Billable), string(row.Environment), string(quantities),
-		int64(row.Attempts), row.Duration.Milliseconds(), string(metadata), b.ledger.day(row.Row),
-		nanos(row.OccurredAt), nanos(row.ReceivedAt), nanos(b.recordedAt), int64(row.Sequence), b.number), nil //nolint:gosec // a stream does not reach 2^63 messages
 }
 
 // affected is how many rows a statement wrote.

@@ -102,10 +102,15 @@ func (l *Ledger) replay(ctx context.Context, item keptMessage, params ReplayPara
 	if err := l.dialect.makeRoom(ctx, l.writer, batch.Rows); err != nil {
 		return usage.Outcome{}, err
 	}
+	drafted, err := l.draft(batch)
+	if err != nil {
+		return usage.Outcome{}, err
+	}
+	drafted.wary = true // what is replayed has often come again by itself
 	var outcome usage.Outcome
-	err := l.write(ctx, func(tx *sql.Tx) (err error) {
+	err = l.write(ctx, func(tx *sql.Tx) (err error) {
 		booking := &booking{ledger: l, tx: tx, recordedAt: l.now().UTC()}
-		if outcome, err = booking.book(ctx, batch); err != nil {
+		if outcome, err = booking.book(ctx, drafted); err != nil {
 			return err
 		}
 		if booking.refused > 0 { // again; it stays where it is

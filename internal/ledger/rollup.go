@@ -38,7 +38,7 @@ func rollupShape() shape { return shape{rollupHead, kinds("tttttttitii"), rollup
 
 // addRollups adds the quantities of new rows to their sums, in the order of
 // keys: two writers then take the same locks in the same order.
-func (b *booking) addRollups(ctx context.Context, rows []hashedRow) error {
+func (b *booking) addRollups(ctx context.Context, rows []*entry) error {
 	rollups, err := b.rollups(rows)
 	if err != nil {
 		return fmt.Errorf("summing rows: %w", err)
@@ -54,10 +54,10 @@ func (b *booking) addRollups(ctx context.Context, rows []hashedRow) error {
 	return nil
 }
 
-func (b *booking) rollups(rows []hashedRow) ([]rollup, error) {
+func (b *booking) rollups(rows []*entry) ([]rollup, error) {
 	sums := map[rollupKey]usage.Amount{}
 	for _, row := range rows {
-		key := rollupKey{tenant: row.Tenant, day: b.ledger.day(row.Row)}
+		key := rollupKey{tenant: row.Tenant, day: row.day}
 		for _, quantity := range row.Quantities {
 			key.Key = row.Key(quantity.Unit)
 			sum, err := sums[key].Add(quantity.Amount)

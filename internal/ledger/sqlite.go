@@ -12,7 +12,8 @@ import (
 	"path/filepath"
 
 	"github.com/pressly/goose/v3"
-	_ "modernc.org/sqlite" // the driver "sqlite"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/feira-dev/feira/events"
 	"github.com/feira-dev/feira/internal/usage"
@@ -38,6 +39,11 @@ func sqliteDialect() (dialect, error) {
 		goose:      goose.DialectSQLite3,
 		migrations: migrations,
 		bind:       func(statement string) string { return statement },
+		inserting:  "INSERT OR ROLLBACK INTO",
+		taken: func(err error) bool {
+			var fault *sqlite.Error
+			return errors.As(err, &fault) && (fault.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY || fault.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE)
+		},
 		parameters: sqliteParameters,
 		prepare:    prepareRuns,
 		makeRoom:   func(context.Context, *sql.DB, []usage.Row) error { return nil },
