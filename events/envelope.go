@@ -121,6 +121,11 @@ func Decode(message Message) (Record, error) {
 		return Record{}, fmt.Errorf("%w: header %s: %w", ErrMalformed, HeaderTime, err)
 	}
 	env.Time = at
+	if env.Type == TypeUsageRecorded {
+		if recorded := new(UsageRecorded); decodeUsage(message.Data, recorded) {
+			return Record{Envelope: env, Event: recorded, Sequence: message.Sequence}, nil
+		}
+	}
 	event, err := newEvent(env.Type)
 	if err != nil {
 		return Record{}, err

@@ -27,15 +27,11 @@ type Correction struct {
 
 // Hash digests all that the correction says.
 func (c Correction) Hash() Hash {
-	digest := fieldDigest{hash: sha256.New()}
-	for _, text := range []string{
-		string(c.Tenant), c.Source, c.Event, string(c.Kind), string(c.Corrects.Tenant), c.Corrects.Source, c.Corrects.Event, c.Reason,
-	} {
-		digest.text(text)
-	}
-	digest.number(c.OccurredAt.UnixNano())
-	digest.quantities(c.Quantities)
-	return Hash(digest.hash.Sum(nil))
+	said := make(fields, 0, hashRoom)
+	said = said.text(string(c.Tenant)).text(c.Source).text(c.Event).text(string(c.Kind)).
+		text(string(c.Corrects.Tenant)).text(c.Corrects.Source).text(c.Corrects.Event).text(c.Reason).
+		number(c.OccurredAt.UnixNano()).quantities(c.Quantities)
+	return sha256.Sum256(said)
 }
 
 // compare orders adjustments of one row: the greatest one counts.

@@ -3,7 +3,6 @@ package usage
 import (
 	"crypto/sha256"
 	"encoding/binary"
-	"hash"
 	"maps"
 	"slices"
 	"strconv"
@@ -64,50 +63,45 @@ func (r Row) Key(unit string) Key {
 	}
 }
 
+// hashRoom holds what nearly every row says, so that a hash allocates nothing.
+const hashRoom = 1024
+
 // Hash digests all that the row says. Two messages with one [ID] and unlike
 // hashes contradict each other; the layout of their JSON plays no part.
 func (r Row) Hash() Hash {
-	digest := fieldDigest{hash: sha256.New()}
-	for _, text := range []string{
-		string(r.Tenant), r.Source, r.Event, string(r.Meter), string(r.Session), string(r.Request),
-		r.Server, r.Tool, r.Model, r.Outcome, strconv.FormatBool(r.Billable), string(r.Environment),
-	} {
-		digest.text(text)
+	said := make(fields, 0, hashRoom)
+	said = said.text(string(r.Tenant)).text(r.Source).text(r.Event).text(string(r.Meter)).text(string(r.Session)).text(string(r.Request)).
+		text(r.Server).text(r.Tool).text(r.Model).text(r.Outcome).text(strconv.FormatBool(r.Billable)).text(string(r.Environment)).
+		number(int64(r.Attempts)).number(r.Duration.Milliseconds()).number(r.OccurredAt.UnixNano()).
+		quantities(r.Quantities)
+	switch len(r.Metadata) {
+	case 0:
+	case 1:
+		for key, value := range r.Metadata {
+			said = said.text(key).text(value)
+		}
+	default:
+		for _, key := range slices.Sorted(maps.Keys(r.Metadata)) {
+			said = said.text(key).text(r.Metadata[key])
+		}
 	}
-	digest.number(int64(r.Attempts))
-	digest.number(r.Duration.Milliseconds())
-	digest.number(r.OccurredAt.UnixNano())
-	digest.quantities(r.Quantities)
-	for _, key := range slices.Sorted(maps.Keys(r.Metadata)) {
-		digest.text(key)
-		digest.text(r.Metadata[key])
-	}
-	return Hash(digest.hash.Sum(nil))
+	return sha256.Sum256(said)
 }
 
-// fieldDigest hashes fields with their lengths, so that no two rows flow into
-// the same bytes.
-type fieldDigest struct {
-	hash    hash.Hash
-	scratch []byte
+// fields are texts and numbers with their lengths, so that no two rows flow
+// into the same bytes.
+type fields []byte
+
+func (f fields) text(text string) fields {
+	return append(binary.AppendUvarint(f, uint64(len(text))), text...)
 }
 
-func (d *fieldDigest) text(text string) {
-	d.scratch = binary.AppendUvarint(d.scratch[:0], uint64(len(text)))
-	d.scratch = append(d.scratch, text...)
-	d.hash.Write(d.scratch)
-}
+func (f fields) number(number int64) fields { return binary.AppendVarint(f, number) }
 
-func (d *fieldDigest) quantities(quantities []Quantity) {
-	d.number(int64(len(quantities)))
+func (f fields) quantities(quantities []Quantity) fields {
+	f = f.number(int64(len(quantities)))
 	for _, quantity := range quantities {
-		d.text(quantity.Unit)
-		d.number(quantity.Amount.whole)
-		d.number(quantity.Amount.nano)
+		f = f.text(quantity.Unit).number(quantity.Amount.whole).number(quantity.Amount.nano)
 	}
-}
-
-func (d *fieldDigest) number(number int64) {
-	d.scratch = binary.AppendVarint(d.scratch[:0], number)
-	d.hash.Write(d.scratch)
+	return f
 }
