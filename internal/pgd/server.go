@@ -42,7 +42,16 @@ func (s *Server) Folder() string { return s.folder }
 
 // Start makes a cluster in a temporary folder and starts its server. The
 // caller stops it. The context bounds the start alone.
-func Start(ctx context.Context) (*Server, error) {
+func Start(ctx context.Context) (*Server, error) { return start(ctx, nil) }
+
+// StartUnsynced starts a server that leaves writing to the disk to the operating
+// system. A commit outlives clients and the server itself being killed, and not
+// the machine's loss: for tests, none of which takes the machine away.
+func StartUnsynced(ctx context.Context) (*Server, error) {
+	return start(ctx, []string{"-c", "fsync=off", "-c", "full_page_writes=off", "-c", "wal_level=minimal", "-c", "max_wal_senders=0"})
+}
+
+func start(ctx context.Context, settings []string) (*Server, error) {
 	programs, err := find()
 	if err != nil {
 		return nil, err
@@ -56,13 +65,13 @@ func Start(ctx context.Context) (*Server, error) {
 		return nil, fmt.Errorf("starting Postgres: %w", err)
 	}
 	server := &Server{folder: folder, log: &tail{}, done: make(chan struct{})}
-	if err := server.start(ctx, programs, as); err != nil {
+	if err := server.start(ctx, programs, as, settings); err != nil {
 		return nil, errors.Join(fmt.Errorf("starting Postgres: %w", err), os.RemoveAll(folder))
 	}
 	return server, nil
 }
 
-func (s *Server) start(ctx context.Context, programs binaries, as *account) error {
+func (s *Server) start(ctx context.Context, programs binaries, as *account, settings []string) error {
 	if err := as.own(s.folder); err != nil {
 		return err
 	}
@@ -74,8 +83,8 @@ func (s *Server) start(ctx context.Context, programs binaries, as *account) erro
 		return fmt.Errorf("initdb: %w\n%s", err, said)
 	}
 	// The server outlives the context of its start; Stop ends it.
-	s.command = exec.Command(programs.postgres, "-D", data, "-c", "listen_addresses=", //nolint:gosec,noctx // as above
-		"-c", "unix_socket_directories="+s.folder, "-c", "logging_collector=off")
+	s.command = exec.Command(programs.postgres, append([]string{"-D", data, "-c", "listen_addresses=", //nolint:gosec,noctx // as above
+		"-c", "unix_socket_directories=" + s.folder, "-c", "logging_collector=off"}, settings...)...)
 	s.command.SysProcAttr, s.command.Dir = as.attributes(), s.folder
 	output, err := s.command.StderrPipe()
 	if err != nil {

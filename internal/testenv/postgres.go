@@ -73,7 +73,7 @@ func (s *sharedPostgres) get() (*pgd.Server, error) {
 	if s.server == nil && s.err == nil {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
-		s.server, s.err = pgd.Start(ctx)
+		s.server, s.err = pgd.StartUnsynced(ctx)
 	}
 	return s.server, s.err
 }
