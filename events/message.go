@@ -44,6 +44,7 @@ const (
 	HeaderRequest   = "Feira-Request" // sequence in REQUESTS, on a run
 
 	HeaderConnection = "Feira-Connection" // where a webhook came in
+	HeaderUnsigned   = "Feira-Unsigned"   // "true" on a webhook that nothing but its address proves
 )
 
 // Value returns the first value of key, or "".

@@ -229,6 +229,7 @@ func headerSchemas(g *generator) map[string]*jsonschema.Schema {
 	add(webhook, events.HeaderConnection, &jsonschema.Schema{Type: "string", MinLength: new(uint64(1)), Description: "Where it came in."}, true)
 	add(webhook, events.HeaderTime, at, true)
 	add(webhook, events.HeaderID, &jsonschema.Schema{Type: "string", Description: "The event's id, where the provider signed it in a header."}, false)
+	add(webhook, events.HeaderUnsigned, &jsonschema.Schema{Type: "string", Const: "true", Description: "Set where nothing but the address that it came to proves it."}, false)
 	return map[string]*jsonschema.Schema{"event": event, "request": asked, "run": run, "webhook": webhook}
 }
 

@@ -17,14 +17,20 @@ type Webhook struct {
 	Connection string
 	// Event is the id that the provider gave in a header that it signed; empty
 	// where the body has it.
-	Event    string
+	Event string
+	// Unsigned is set where nothing but the address that it came to proves it: what
+	// it says has to be asked for again before it counts.
+	Unsigned bool
 	Received time.Time
 	Body     []byte
 }
 
 // Message lays the webhook out for the wire.
 func (w Webhook) Message() Message {
-	header := make(Header, 4)
+	header := make(Header, 5)
+	if w.Unsigned {
+		header.Set(HeaderUnsigned, "true")
+	}
 	header.Set(HeaderConnection, w.Connection)
 	header.Set(HeaderID, w.Event)
 	header.Set(HeaderTime, w.Received.UTC().Format(time.RFC3339Nano))
@@ -53,6 +59,6 @@ func ParseWebhook(message Message) (Webhook, error) {
 	}
 	return Webhook{
 		Tenant: tenant, Server: parts[3], Connection: connection,
-		Event: header.Value(HeaderID), Received: received, Body: message.Data,
+		Event: header.Value(HeaderID), Unsigned: header.Value(HeaderUnsigned) == "true", Received: received, Body: message.Data,
 	}, nil
 }

@@ -79,6 +79,9 @@ type WebhookReceived struct {
 	OccurredAt time.Time `json:"occurred_at,omitzero"`
 	// Late is set when a later event of the object was told before this one.
 	Late bool `json:"late,omitempty"`
+	// Unconfirmed is set where nothing but the address that it came to speaks for
+	// it: it was not signed, and the provider, asked, did not say the same.
+	Unconfirmed bool `json:"unconfirmed,omitempty"`
 	// Request is the one that a rule of the tenant's made of it.
 	Request RequestID `json:"request,omitempty"`
 }

@@ -108,6 +108,9 @@ type Result struct {
 	Output   string
 	Fault    *events.ToolFault
 	Attempts int
+	// Passing is set where a provider's client knows that the fault may be gone
+	// later: it was limited, late or away, and did not say no.
+	Passing bool
 }
 
 // Catalogue knows the tools of each server, which may differ from tenant to

@@ -59,11 +59,16 @@ func buildWebhooks(ctx context.Context, k *kit) (lifecycle.Part, error) {
 	if err != nil {
 		return nil, err
 	}
+	client, err := k.providers(ctx)
+	if err != nil {
+		return nil, err
+	}
 	registry := natskv.NewRegistry(tenants)
 	worker, err := webhooks.New(webhooks.Config{
 		Log: broker.Log(), Requests: broker.Requests(), Cemetery: broker.Dead(), Tenants: directory{live: registry, truth: tenants},
 		Inbox: records{inbox}, Objects: records{objects}, Logger: k.log, Now: k.now,
-		Full: func(err error) bool { return errors.Is(err, bus.ErrBacklogFull) },
+		Asker: asker{client},
+		Full:  func(err error) bool { return errors.Is(err, bus.ErrBacklogFull) },
 	})
 	if err != nil {
 		return nil, err

@@ -132,6 +132,7 @@ func (g *Gateway) receive(ctx context.Context, _ access.Caller, in *receiveIn) (
 	}
 	err = g.cfg.Post.Publish(ctx, events.Webhook{
 		Tenant: through.tenant, Server: through.server, Connection: id, Event: proof.ID, Received: g.cfg.Now(), Body: delivery.Body,
+		Unsigned: through.lock.Scheme == webhook.SchemePath,
 	})
 	if err != nil {
 		g.cfg.Logger.WarnContext(ctx, "a webhook could not be stored: it is to be sent again", "tenant", string(through.tenant), "server", through.server, "error", err)

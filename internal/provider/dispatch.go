@@ -7,6 +7,7 @@ import (
 
 	"github.com/cenkalti/backoff/v4"
 
+	"github.com/feira-dev/feira/events"
 	"github.com/feira-dev/feira/internal/agent"
 	"github.com/feira-dev/feira/internal/hostile"
 )
@@ -37,7 +38,9 @@ func (a *account) dispatch(ctx context.Context, t *tool, laid request, call agen
 		}
 		last := attempt >= a.client.config.Tries || !read.again || read.stale && attempt > 1
 		if last || a.wait(ctx, max(read.after, waits.NextBackOff())) != nil {
-			return a.settle(t, read, doubted, key != "")
+			result := a.settle(t, read, doubted, key != "")
+			result.Passing = result.Status != events.ToolOK && (read.again || read.held)
+			return result
 		}
 		doubted = doubted || read.effect == effectDoubt
 	}

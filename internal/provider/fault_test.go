@@ -94,6 +94,9 @@ func TestFaultsByClass(t *testing.T) {
 				requireFault(t, result, want.status, want.code)
 				require.Len(t, b.requests(), want.sent)
 				require.Equal(t, want.sent, result.Attempts)
+				if class == read {
+					require.Equal(t, want.sent > 1, result.Passing, "what was tried again may be tried later, too")
+				}
 			})
 		}
 	}

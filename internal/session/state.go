@@ -148,10 +148,11 @@ func (s *State) fold(record events.Record) error {
 	return nil
 }
 
-// hear keeps what a provider told of a call of ours with the call.
+// hear keeps what a provider told of a call of ours with the call. What nobody
+// could confirm proves nothing.
 func (s *State) hear(event *events.WebhookReceived) {
 	place, err := events.ParseToolCallID(string(event.ToolCall))
-	if err != nil || place.Session != s.ID {
+	if err != nil || place.Session != s.ID || event.Unconfirmed {
 		return
 	}
 	turn, ok := s.open[place.Request]

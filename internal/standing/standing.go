@@ -139,7 +139,7 @@ func (s *Standing) answered(event *events.ToolReturned) Status {
 // hear takes in a provider's event of the call.
 func (s *Standing) hear(record events.Record, event *events.WebhookReceived) bool {
 	word, ours := strings.CutPrefix(string(event.Fact), string(s.kind)+".")
-	if !ours || !s.about(event) {
+	if !ours || event.Unconfirmed || !s.about(event) {
 		return false
 	}
 	s.events = append(s.events, Event{

@@ -54,6 +54,10 @@ type WebhookRule struct {
 	// words stand for the same in arguments.
 	Tool      string         `json:"tool,omitempty" yaml:"tool,omitempty"`
 	Arguments map[string]any `json:"arguments,omitempty" yaml:"arguments,omitempty"`
+	// Unconfirmed lets the rule hold for events too that nobody signed and that the
+	// provider, asked again, did not confirm. A turn that reads of one is told so;
+	// a call is never made for one.
+	Unconfirmed bool `json:"unconfirmed,omitempty" yaml:"unconfirmed,omitempty"`
 }
 
 // Matches reports whether the rule is for events of this kind.
@@ -120,6 +124,9 @@ func (r WebhookRule) faults(t Tenant) []error {
 	}
 	if server, name, ok := strings.Cut(r.Tool, "__"); r.Tool != "" && (!ok || name == "" || server != ownServer && !slices.Contains(t.Servers, server)) {
 		fault("tool is %q, want server__tool of one of the tenant's servers", r.Tool)
+	}
+	if r.Unconfirmed && r.Tool != "" {
+		fault("unconfirmed: want it beside a message: no call is made for what nobody confirmed")
 	}
 	if len(r.Arguments) > 0 && r.Tool == "" {
 		fault("arguments: want them beside a tool")

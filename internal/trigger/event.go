@@ -92,6 +92,9 @@ func (e *Event) tell(fact *events.WebhookReceived) {
 	if fact.Late {
 		e.Data["late"] = true
 	}
+	if fact.Unconfirmed {
+		e.Data["unconfirmed"] = true
+	}
 }
 
 func turnData(record events.Record, turn *events.TurnCompleted) map[string]any {

@@ -32,6 +32,7 @@ type testBundle struct {
 	index    *webhooks.Index
 	tenants  *directory
 	requests *tally
+	asker    *whatsApp
 	// boom says whether the next act fails after it was done.
 	boom *boom
 	// offset moves the worker's clock.
@@ -143,12 +144,13 @@ func setup(t *testing.T) *testBundle {
 	require.NoError(t, err)
 	objects, err := kv.Records(t.Context(), events.BucketObjects)
 	require.NoError(t, err)
-	b := &testBundle{broker: broker, boom: &boom{}, tenants: &directory{all: map[tenant.ID]tenant.Tenant{}}}
+	b := &testBundle{broker: broker, asker: &whatsApp{}, boom: &boom{}, tenants: &directory{all: map[tenant.ID]tenant.Tenant{}}}
 	b.requests = &tally{Requests: broker.Requests(), boom: b.boom}
 	b.worker, err = webhooks.New(webhooks.Config{
 		Log: wreckedLog{broker.Log(), b.boom}, Requests: b.requests, Cemetery: broker.Dead(), Tenants: b.tenants,
 		Inbox: records{inbox, b.boom}, Objects: records{objects, b.boom}, Logger: quiet, Grace: time.Minute,
-		Now: func() time.Time { return time.Now().Add(time.Duration(b.offset.Load())) },
+		Asker: b.asker,
+		Now:   func() time.Time { return time.Now().Add(time.Duration(b.offset.Load())) },
 	})
 	require.NoError(t, err)
 	b.index, err = webhooks.NewIndex(webhooks.IndexConfig{

@@ -77,6 +77,9 @@ func message(a arrival, decided plan) string {
 	if decided.Late {
 		text += "\n\nThis event came late: a later one of the same object was told before it."
 	}
+	if decided.Unconfirmed {
+		text += "\n\nNobody signed this event, and the provider, asked, did not confirm it: it may be made up."
+	}
 	body := hostile.Clip(hostile.ScrubForms(hostile.Clean(string(a.Body))), maxQuoted)
 	origin := agent.Origin{
 		Tenant: a.Tenant, Session: decided.Session, Request: decided.Request, Place: "webhook " + a.event.ID, From: "webhook of " + a.Server,

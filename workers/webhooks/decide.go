@@ -31,9 +31,10 @@ type plan struct {
 	Request events.RequestID    `json:"request,omitempty"`
 	Rule    *tenant.WebhookRule `json:"rule,omitempty"`
 
-	ToolCall events.ToolCallID `json:"tool_call,omitempty"`
-	Late     bool              `json:"late,omitempty"`
-	Done     bool              `json:"done,omitempty"`
+	ToolCall    events.ToolCallID `json:"tool_call,omitempty"`
+	Late        bool              `json:"late,omitempty"`
+	Unconfirmed bool              `json:"unconfirmed,omitempty"`
+	Done        bool              `json:"done,omitempty"`
 }
 
 // errEarly occurs when nobody is known to have made an object, and the call
@@ -56,7 +57,12 @@ func (w *Worker) decide(ctx context.Context, a arrival, customer tenant.Tenant) 
 	if decided.Late, err = w.late(ctx, a); err != nil {
 		return plan{}, err
 	}
-	if rule, ok := choose(customer.Webhooks, a, maker.Session != ""); ok {
+	confirmed, err := w.confirmed(ctx, a, customer)
+	if err != nil {
+		return plan{}, err
+	}
+	decided.Unconfirmed = !confirmed
+	if rule, ok := choose(customer.Webhooks, a, standing{ours: maker.Session != "", confirmed: confirmed}); ok {
 		decided.Rule, decided.Request = &rule, requestID(a.Webhook, a.event.ID)
 		if decided.Session, err = w.stage(ctx, a, rule, maker); err != nil {
 			return plan{}, err
@@ -116,10 +122,16 @@ func (w *Worker) late(ctx context.Context, a arrival) (bool, error) {
 	return held.Latest.After(a.occurred()), nil
 }
 
+// standing is what is known of an event besides its own words.
+type standing struct{ ours, confirmed bool }
+
 // choose is the first rule that holds.
-func choose(rules []tenant.WebhookRule, a arrival, ours bool) (tenant.WebhookRule, bool) {
+func choose(rules []tenant.WebhookRule, a arrival, known standing) (tenant.WebhookRule, bool) {
 	for _, rule := range rules {
-		if !rule.Matches(a.Server, a.event.Kind, string(a.event.Fact)) || rule.Where() == tenant.SessionMaker && !ours {
+		if !rule.Matches(a.Server, a.event.Kind, string(a.event.Fact)) || rule.Where() == tenant.SessionMaker && !known.ours {
+			continue
+		}
+		if !known.confirmed && !rule.Unconfirmed {
 			continue
 		}
 		if holds(rule, a.Body) {

@@ -21,6 +21,10 @@
 //
 // What cannot be read, or is of nobody, becomes a dead letter with the reason.
 //
+// What came unsigned is asked for again at the provider, at the tenant's own
+// rate, before any rule holds for it ([Asker]). Where the provider does not say
+// the same the event is told as unconfirmed, and only rules that say so take it.
+//
 // It does not verify: gateways do, before they take a webhook in. It does not
 // pull, acknowledge or wait; whoever hands it deliveries does.
 package webhooks

@@ -7,6 +7,7 @@ import (
 	"github.com/feira-dev/feira/events"
 	"github.com/feira-dev/feira/internal/session"
 	"github.com/feira-dev/feira/internal/tenant"
+	"github.com/feira-dev/feira/internal/webhook"
 )
 
 // ErrMoved occurs when a record is not at the revision that a write expects.
@@ -27,6 +28,17 @@ type Log interface {
 type Requests interface {
 	Publish(ctx context.Context, message events.Message) (uint64, error)
 }
+
+// Asker asks a provider with a tenant's own credential, by tools that only read.
+// Implementations are safe for concurrent use.
+type Asker interface {
+	// Ask returns the answer as JSON. An error that wraps [ErrNoAnswer] means that
+	// there will be none; any other that it may be asked again.
+	Ask(ctx context.Context, customer tenant.Tenant, question webhook.Question) (string, error)
+}
+
+// ErrNoAnswer occurs when a provider cannot be asked, or refuses to answer.
+var ErrNoAnswer = errors.New("the provider does not say")
 
 // Cemetery keeps dead letters; burying one again changes nothing.
 type Cemetery interface {

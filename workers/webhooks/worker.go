@@ -21,6 +21,8 @@ import (
 const (
 	DefaultGrace = 2 * time.Second
 	DefaultLanes = 16
+
+	DefaultPatience = 10 * time.Minute
 )
 
 // Reasons of dead letters.
@@ -53,6 +55,12 @@ type Config struct {
 	// Grace is for how long after its receipt an event waits to be known as one of
 	// an object that a call of ours made. Defaults to 2 s.
 	Grace time.Duration
+	// Asker asks providers whether what nobody signed is so. Defaults to nobody, so
+	// that all of it stays unconfirmed.
+	Asker Asker
+	// Patience is for how long after its receipt an event waits for a provider that
+	// cannot be asked just now. Defaults to 10 min.
+	Patience time.Duration
 	// Lanes is how many connections are worked on at one time. Defaults to 16.
 	Lanes int
 	// Now is the clock. Defaults to time.Now.
@@ -63,6 +71,7 @@ type Config struct {
 type Worker struct {
 	cfg     Config
 	objects objects
+	paces   *paces
 }
 
 // New makes a worker, or says what is missing.
@@ -78,7 +87,15 @@ func New(config Config) (*Worker, error) {
 	if config.Full == nil {
 		config.Full = func(error) bool { return false }
 	}
-	return &Worker{cfg: config, objects: objects{config.Objects}}, nil
+	if config.Asker == nil {
+		config.Asker = nobody{}
+	}
+	config.Patience = cmp.Or(config.Patience, DefaultPatience)
+	paces, err := newPaces()
+	if err != nil {
+		return nil, fmt.Errorf("webhooks: %w", err)
+	}
+	return &Worker{cfg: config, objects: objects{config.Objects}, paces: paces}, nil
 }
 
 // read makes an arrival of a delivery, or says why nothing can be made of it.
@@ -262,6 +279,7 @@ func (a arrival) fact(decided plan) *events.WebhookReceived {
 	return &events.WebhookReceived{
 		Connection: a.Connection, Server: a.Server, Event: a.event.ID, Kind: a.event.Kind, Fact: a.event.Fact, Object: a.event.Object,
 		ToolCall: decided.ToolCall, Status: a.event.Status, OccurredAt: a.event.OccurredAt, Late: decided.Late, Request: decided.Request,
+		Unconfirmed: decided.Unconfirmed,
 	}
 }
 
