@@ -145,8 +145,13 @@ func requireReadme(t *testing.T, out []byte) {
 	t.Helper()
 	readme, err := os.ReadFile("../../README.md")
 	require.NoError(t, err)
+	var told map[string]json.RawMessage
+	require.NoError(t, json.Unmarshal(out, &told))
+	delete(told, "tenants") // money is written, and never read back
+	rest, err := json.Marshal(told)
+	require.NoError(t, err)
 	var report app.DemoReport
-	require.NoError(t, json.Unmarshal(out, &report))
+	require.NoError(t, json.Unmarshal(rest, &report))
 	var text strings.Builder
 	writeReport(&text, report)
 	_, ending, found := strings.Cut(text.String(), "requests: ")
