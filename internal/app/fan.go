@@ -12,7 +12,7 @@ import (
 )
 
 // buildFan makes what turns facts into deliveries.
-func buildFan(ctx context.Context, k *kit, book triggers.Book) (*triggers.Fan, error) {
+func buildFan(ctx context.Context, k *kit, book triggers.Book, observer triggers.Observer) (*triggers.Fan, error) {
 	broker, err := k.broker(ctx)
 	if err != nil {
 		return nil, err
@@ -31,7 +31,7 @@ func buildFan(ctx context.Context, k *kit, book triggers.Book) (*triggers.Fan, e
 	}
 	return triggers.NewFan(triggers.FanConfig{
 		ID: newID("fan"), Lease: courierLease{leases}, Book: book, Facts: broker.Log(), Cursor: cursor{records: records, key: events.KeyFanCursor},
-		Publisher: broker.Triggers(), Logger: k.log,
+		Publisher: broker.Triggers(), Observer: observer, Logger: k.log,
 	})
 }
 

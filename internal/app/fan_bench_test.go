@@ -63,7 +63,7 @@ func (f *fanBench) telemetry(b testing.TB) *telemetry.Telemetry {
 func fanTenant(n int) events.TenantID { return events.TenantID(fmt.Sprintf("shop-%05d", n)) }
 
 // open makes a trigger of each of the first n tenants.
-func (f *fanBench) open(b *testing.B, n int) {
+func (f *fanBench) open(b testing.TB, n int) {
 	b.Helper()
 	for i := range n {
 		owner := fanTenant(i)
@@ -75,7 +75,7 @@ func (f *fanBench) open(b *testing.B, n int) {
 }
 
 // turn is what one turn leaves in the log: four facts, the last of which is told.
-func (f *fanBench) turn(b *testing.B, owner events.TenantID, n int) {
+func (f *fanBench) turn(b testing.TB, owner events.TenantID, n int) {
 	b.Helper()
 	id := events.SessionID(fmt.Sprintf("ses_%d", n))
 	text := strings.Repeat("The order is on its way. ", 40)
@@ -94,7 +94,7 @@ func (f *fanBench) turn(b *testing.B, owner events.TenantID, n int) {
 	}
 }
 
-func (f *fanBench) published(b *testing.B) {
+func (f *fanBench) published(b testing.TB) {
 	b.Helper()
 	select {
 	case <-f.js.PublishAsyncComplete():

@@ -46,7 +46,7 @@ func (b *book) String() string {
 	return string(b.text)
 }
 
-// process is a scheduler as "feira run scheduler" has it, with its metrics.
+// process is a role as "feira run ROLE" has it, with its metrics.
 type process struct {
 	url  string
 	tel  *telemetry.Telemetry
@@ -55,12 +55,17 @@ type process struct {
 
 func runScheduler(t *testing.T, cfg config.Config) *process {
 	t.Helper()
+	return runRole(t, cfg, RoleScheduler)
+}
+
+func runRole(t *testing.T, cfg config.Config, role Role) *process {
+	t.Helper()
 	said := &book{}
 	tel, err := telemetry.New(t.Context(), telemetry.Config{Output: said, Level: slog.LevelInfo})
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	ready, stopped := make(chan struct{}), make(chan error, 1)
-	go func() { stopped <- RunRoles(ctx, cfg, tel, []Role{RoleScheduler}, func(Addresses) { close(ready) }) }()
+	go func() { stopped <- RunRoles(ctx, cfg, tel, []Role{role}, func(Addresses) { close(ready) }) }()
 	stop := sync.OnceFunc(func() {
 		cancel()
 		require.NoError(t, <-stopped)

@@ -44,10 +44,6 @@ func buildTriggers(ctx context.Context, k *kit) (lifecycle.Part, error) {
 		return nil, err
 	}
 	book := natskv.NewTriggerBook(desk.store)
-	fan, err := buildFan(ctx, k, book)
-	if err != nil {
-		return nil, err
-	}
 	wire := egress.PublicWire(net.DefaultResolver)
 	if k.cfg.Triggers.Loopback {
 		wire = egress.DevelopmentWire(net.DefaultResolver)
@@ -57,10 +53,18 @@ func buildTriggers(ctx context.Context, k *kit) (lifecycle.Part, error) {
 	if err != nil {
 		return nil, err
 	}
+	watcher, err := k.watchTriggers()
+	if err != nil {
+		return nil, err
+	}
+	fan, err := buildFan(ctx, k, book, watcher)
+	if err != nil {
+		return nil, err
+	}
 	courier, err := triggers.NewCourier(triggers.Config{
 		ID: newID("trg"), Lease: courierLease{leases}, Book: book, Pending: broker.Triggers(), Journal: broker.Triggers(), Cemetery: broker.Dead(),
 		Registry: clerk{desk}, Safe: safe, Transport: wire.Pooled, Queue: trigger.QueueConfig{Slots: k.cfg.Triggers.Slots},
-		Logger: k.log, Now: k.now,
+		Observer: watcher, Logger: k.log, Now: k.now,
 	})
 	if err != nil {
 		return nil, err

@@ -147,6 +147,20 @@ func (q *Queue) Down() int {
 	return down
 }
 
+// Oldest is when the oldest of all that waits was taken in; false when nothing
+// does. It looks at every lane, and is for people to know.
+func (q *Queue) Oldest() (time.Time, bool) {
+	var oldest time.Time
+	for _, l := range q.lines {
+		for _, of := range l.lanes {
+			if len(of.items) > 0 && (oldest.IsZero() || of.items[0].accepted.Before(oldest)) {
+				oldest = of.items[0].accepted
+			}
+		}
+	}
+	return oldest, !oldest.IsZero()
+}
+
 // Add takes an item in, behind all others of its lane. Items come in the order
 // of their sequences.
 func (q *Queue) Add(item Item, now time.Time) {

@@ -15,6 +15,7 @@ const (
 	DefaultBacklog = 50_000
 	DefaultSweep   = time.Minute
 	DefaultRetry   = time.Second
+	DefaultShow    = 5 * time.Second
 )
 
 // Config is what a [Courier] needs.
@@ -44,6 +45,10 @@ type Config struct {
 	Sweep time.Duration
 	// Retry is the pause after a failure of the broker. Defaults to a second.
 	Retry time.Duration
+	// Observer hears how deliveries are, each Show. Default to nobody and to
+	// [DefaultShow].
+	Observer Observer
+	Show     time.Duration
 	// Logger hears of what goes wrong. Defaults to nobody.
 	Logger *slog.Logger
 	// Now is the clock. Defaults to [time.Now].
@@ -55,6 +60,10 @@ func (c Config) withDefaults() Config {
 	c.Timeout = cmp.Or(c.Timeout, trigger.Timeout)
 	c.Sweep = cmp.Or(c.Sweep, DefaultSweep)
 	c.Retry = cmp.Or(c.Retry, DefaultRetry)
+	c.Show = cmp.Or(c.Show, DefaultShow)
+	if c.Observer == nil {
+		c.Observer = nobody{}
+	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -85,8 +94,8 @@ func (c Config) Validate() error {
 			faults = append(faults, errors.New("triggers: "+field.name+" is missing"))
 		}
 	}
-	if c.Backlog < 0 || c.Timeout < 0 || c.Sweep < 0 || c.Retry < 0 {
-		faults = append(faults, errors.New("triggers: Backlog, Timeout, Sweep or Retry is negative"))
+	if c.Backlog < 0 || c.Timeout < 0 || c.Sweep < 0 || c.Retry < 0 || c.Show < 0 {
+		faults = append(faults, errors.New("triggers: Backlog, Timeout, Sweep, Retry or Show is negative"))
 	}
 	return errors.Join(append(faults, c.Queue.Validate())...)
 }

@@ -24,7 +24,11 @@ func NewCourier(config Config) (*Courier, error) {
 	}
 	serving := term{
 		what: "delivering", id: config.ID, lease: config.Lease, retry: config.Retry, within: config.Timeout, logger: config.Logger,
-		serve: func(taking, working context.Context, _ Tenure) error { return newRound(config).run(taking, working) },
+		serve: func(taking, working context.Context, _ Tenure) error {
+			config.Observer.Delivers(true)
+			defer config.Observer.Delivers(false)
+			return newRound(config).run(taking, working)
+		},
 	}
 	return &Courier{Runner: lifecycle.NewRunner("triggers", serving.run)}, nil
 }

@@ -117,6 +117,7 @@ func (r *round) settle(ctx context.Context, of trigger.Trigger, a attempt) trigg
 // is missing there and nowhere else.
 func (r *round) note(ctx context.Context, a attempt, came events.DeliveryOutcome, code string, next time.Time) {
 	key := a.item.Key
+	r.config.Observer.Attempted(came, a.ended.Sub(a.began))
 	event := &events.DeliveryAttempted{
 		Trigger: key.Trigger, ID: a.queued.ID, Event: a.queued.Event, Object: a.queued.Object, Outcome: came, Status: a.answer.Status,
 		Error: code, DurationMS: a.ended.Sub(a.began).Milliseconds(), NextAt: next.UTC(),

@@ -172,6 +172,7 @@ func (r *reading) store(ctx context.Context, made prepared) error {
 		}
 	}
 	r.done = made.through
+	r.config.Observer.Read(made.facts, len(made.out))
 	r.config.Logger.DebugContext(ctx, "facts are told", slog.Int("facts", made.facts), slog.Int("deliveries", len(made.out)), slog.Uint64("through", r.done))
 	return nil
 }

@@ -31,6 +31,8 @@ type FanConfig struct {
 	Timeout time.Duration
 	// Retry is the pause after a failure of the broker. Defaults to a second.
 	Retry time.Duration
+	// Observer hears how much is read. Defaults to nobody.
+	Observer Observer
 	// Logger hears of facts that cannot be told. Defaults to nobody.
 	Logger *slog.Logger
 }
@@ -39,6 +41,9 @@ func (c FanConfig) withDefaults() FanConfig {
 	c.Save = cmp.Or(c.Save, DefaultSave)
 	c.Timeout = cmp.Or(c.Timeout, DefaultBounds)
 	c.Retry = cmp.Or(c.Retry, DefaultRetry)
+	if c.Observer == nil {
+		c.Observer = nobody{}
+	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}

@@ -109,6 +109,7 @@ func (g *graves) bury(ctx context.Context, one corpse) error {
 		if err := g.config.Cemetery.Bury(ctx, one.Key.Tenant, letter(message, one.reason, detailOf(one.reason))); err != nil {
 			return err
 		}
+		g.config.Observer.GivenUp(one.reason)
 		g.config.Logger.InfoContext(ctx, "delivery is given up", append(about(one.Item), slog.String("reason", one.reason))...)
 	}
 	return g.config.Pending.Remove(ctx, one.Sequence)

@@ -96,6 +96,8 @@ func (r *round) loop(taking, work context.Context) error {
 	defer wake.Stop()
 	sweep := time.NewTicker(r.config.Sweep)
 	defer sweep.Stop()
+	show := time.NewTicker(r.config.Show)
+	defer show.Stop()
 	for {
 		select {
 		case <-taking.Done():
@@ -112,6 +114,9 @@ func (r *round) loop(taking, work context.Context) error {
 			}
 		case <-sweep.C:
 			r.graves.add(reasonExpired, r.queue.Expired(r.config.Now().Add(-trigger.KeptFor()))...)
+		case <-show.C:
+			r.show()
+			continue
 		case <-wake.C:
 		}
 		r.begin(work)
