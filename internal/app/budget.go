@@ -62,8 +62,16 @@ func (k *kit) budgetCard() (*rating.Card, error) {
 // checkpoint, what has ended since then included.
 func (o *Operator) Budgets(ctx context.Context, id tenant.ID) ([]budget.Balance, error) {
 	customer, err := o.Tenant(ctx, id)
-	if err != nil || len(customer.Budgets) == 0 {
+	if err != nil {
 		return nil, err
+	}
+	return o.balances(ctx, customer)
+}
+
+// balances tell how the budgets that the customer has here stand.
+func (o *Operator) balances(ctx context.Context, customer tenant.Tenant) ([]budget.Balance, error) {
+	if len(customer.Budgets) == 0 {
+		return nil, nil
 	}
 	needs, err := o.kit.budgeting(ctx)
 	if err != nil {
@@ -71,10 +79,10 @@ func (o *Operator) Budgets(ctx context.Context, id tenant.ID) ([]budget.Balance,
 	}
 	account, err := budget.New(customer, needs.Prices)
 	if err != nil {
-		return nil, fmt.Errorf("reading the budgets of %s: %w", id, err)
+		return nil, fmt.Errorf("reading the budgets of %s: %w", customer.ID, err)
 	}
-	if err := scheduling.CatchUp(ctx, needs, id, account); err != nil {
-		return nil, fmt.Errorf("reading the budgets of %s: %w", id, err)
+	if err := scheduling.CatchUp(ctx, needs, customer.ID, account); err != nil {
+		return nil, fmt.Errorf("reading the budgets of %s: %w", customer.ID, err)
 	}
 	return account.Balances(o.kit.now()), nil
 }

@@ -23,6 +23,12 @@ func (p purses) Budgets(ctx context.Context, id tenant.ID) ([]budget.Balance, er
 	return balances, away(err)
 }
 
+// Foresee implements [gateway.Purses].
+func (p purses) Foresee(ctx context.Context, customer tenant.Tenant) ([]budget.Balance, error) {
+	balances, err := p.operator.balances(ctx, customer)
+	return balances, away(err)
+}
+
 // bills tell the gateway of invoices.
 type bills struct{ operator *Operator }
 

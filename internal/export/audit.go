@@ -96,7 +96,7 @@ func troubles(sends []usage.Send) []string {
 	var found []string
 	for _, send := range sends {
 		switch send.State {
-		case usage.SendRefused, usage.SendCorrection, usage.SendUnknown:
+		case usage.SendRefused, usage.SendCorrection, usage.SendUnknown, usage.SendHeld:
 			found = append(found, fmt.Sprintf("%s (%s %s of %s) is %s: %s",
 				send.Identifier, send.Value, send.Unit, send.Start.Format(time.RFC3339), send.State, send.Detail))
 		case usage.SendReady, usage.SendTried, usage.SendAccepted:

@@ -56,6 +56,11 @@ type Settings struct {
 	// Settle is how long after its end an hour waits for late usage before
 	// Stripe is told of it. Defaults to 10 minutes.
 	Settle time.Duration `yaml:"settle"`
+	// Closes is how long after its end a month can still be billed by Stripe, which
+	// changes no invoice that is final: what comes later is a correction to be made
+	// there by hand. Defaults to 72 h, the longest grace that Stripe has; make it
+	// longer, up to 35 days, where Stripe's periods are no calendar months.
+	Closes time.Duration `yaml:"closes"`
 	// Batch is how many of the ledger's numbers go at a time. Defaults to what
 	// the other side takes.
 	Batch int64 `yaml:"batch"`
@@ -117,6 +122,9 @@ func (s Settings) withDefaults() Settings {
 	if s.Settle == 0 {
 		s.Settle = 10 * time.Minute
 	}
+	if s.Closes == 0 {
+		s.Closes = 72 * time.Hour
+	}
 	if s.Batch == 0 {
 		s.Batch = batches()[s.Kind]
 	}
@@ -150,6 +158,9 @@ func (s Settings) Validate() error {
 	}
 	if s.Settle < 0 || s.Settle > 24*time.Hour {
 		add("settle: %s, want 0 to 24h", s.Settle)
+	}
+	if s.Closes < time.Hour || s.Closes > stripeTakes+time.Hour {
+		add("closes: %s, want 1h to 840h", s.Closes)
 	}
 	files := s.Kind == KindCSV || s.Kind == KindParquet
 	if files == (s.Dir == "") {

@@ -71,7 +71,12 @@ func (s *stripe) dispatch(fetch, ctx context.Context, report *Report) error {
 	if err := s.cut(ctx, report); err != nil {
 		return err
 	}
-	open, err := s.books.Sends(ctx, s.settings.Name, usage.SendReady, usage.SendTried)
+	open, err := s.books.Sends(ctx, s.settings.Name, usage.SendReady, usage.SendTried, usage.SendHeld)
+	if err != nil {
+		return err
+	}
+	slices.SortStableFunc(open, func(a, b usage.Send) int { return sign(a.Value) - sign(b.Value) }) // what adds before what takes away
+	has, err := s.has(ctx, open)
 	if err != nil {
 		return err
 	}
@@ -80,11 +85,14 @@ func (s *stripe) dispatch(fetch, ctx context.Context, report *Report) error {
 		if fetch.Err() != nil {
 			return context.Cause(fetch)
 		}
-		state, err := s.tell(ctx, send)
+		state, err := s.tellOrHold(ctx, send, has)
 		if err != nil {
 			return fmt.Errorf("export %s, %s: %w", s.settings.Name, send.Identifier, err)
 		}
 		report.Sends[state]++
+		if state == usage.SendHeld {
+			report.Waiting++
+		}
 	}
 	return nil
 }

@@ -34,7 +34,7 @@ func (s *stripe) reconcile(ctx context.Context, found *Reconciliation) error {
 				return err
 			}
 			spans[key] = widen(spans[key], send)
-		case usage.SendRefused, usage.SendCorrection, usage.SendUnknown:
+		case usage.SendRefused, usage.SendCorrection, usage.SendUnknown, usage.SendHeld:
 		case usage.SendReady, usage.SendTried:
 			found.Waiting++
 		}

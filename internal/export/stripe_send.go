@@ -18,6 +18,9 @@ func (s *stripe) tell(ctx context.Context, send usage.Send) (usage.SendState, er
 	if now.Sub(send.Start) > stripeTakes {
 		return s.mark(ctx, send, usage.SendCorrection, "it came when Stripe no longer takes usage of its time; correct it on the invoice")
 	}
+	if month := usage.MonthOf(send.Start, s.config.Zone); send.State != usage.SendTried && now.Sub(month.To) > s.settings.Closes {
+		return s.mark(ctx, send, usage.SendCorrection, "it came when its month was closed; correct it on the next invoice")
+	}
 	if send.State == usage.SendTried && now.Sub(send.TriedAt) > stripeRemembers {
 		arrived, known, err := s.arrived(ctx, send)
 		switch {
@@ -30,7 +33,7 @@ func (s *stripe) tell(ctx context.Context, send usage.Send) (usage.SendState, er
 		}
 		send.State = usage.SendReady
 	}
-	if send.State == usage.SendReady { // from now on it may have arrived
+	if send.State != usage.SendTried { // from now on it may have arrived
 		send.TriedAt = now
 		if _, err := s.mark(ctx, send, usage.SendTried, ""); err != nil {
 			return send.State, err

@@ -15,6 +15,7 @@ import (
 	"github.com/feira-dev/feira/events"
 	"github.com/feira-dev/feira/internal/export"
 	"github.com/feira-dev/feira/internal/ledger"
+	"github.com/feira-dev/feira/internal/ledger/ledgertest"
 	"github.com/feira-dev/feira/internal/testenv"
 	"github.com/feira-dev/feira/internal/usage"
 )
@@ -162,4 +163,81 @@ func TestStripeForgets(t *testing.T) {
 			require.Contains(t, far.taken, doubtful.Identifier)
 		})
 	}
+}
+
+// Stripe takes what takes away, and bills a month below zero as nothing. So what
+// is void of something that Stripe has leaves at once; what is void of something
+// that it has not is held, and said so, until the month has enough or is closed.
+func TestStripeNegativeSums(t *testing.T) {
+	t.Parallel()
+	far := newOther(t, export.KindStripe)
+	where := settings(export.KindStripe, far.url)
+	zone, err := usage.Zone("")
+	require.NoError(t, err)
+	at := &clock{at: now()}
+	book, err := ledger.Open(t.Context(), ledger.Config{Path: filepath.Join(t.TempDir(), "ledger.db"), Now: now})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, book.Close()) })
+	exporter, err := export.New(export.Config{
+		Settings: where, Books: book, Zone: zone, Key: secret, Tries: 1, Pause: time.Millisecond, Now: func() time.Time { return at.at },
+	})
+	require.NoError(t, err)
+	defer exporter.Close()
+	use := func(n int) events.Message {
+		made := ledgertest.ToolCall(t, "tenant_acme", "ses_t", n)
+		made.Header.Set(events.HeaderID, fmt.Sprint("event-", n))
+		made.Sequence, made.Time = uint64(n+1), now()
+		record(t, book, made)
+		return made
+	}
+	run := func() map[usage.SendState]int {
+		report, err := exporter.Run(t.Context())
+		require.NoError(t, err)
+		return report.Sends
+	}
+	findings := func() string {
+		found, err := exporter.Reconcile(t.Context())
+		require.NoError(t, err)
+		audits, err := export.AuditAll(t.Context(), book)
+		require.NoError(t, err)
+		require.Equal(t, found.Findings, append([]string{}, audits[0].Findings...), "what is asked and what the books say")
+		require.Empty(t, found.Differences)
+		return strings.Join(found.Findings, "\n")
+	}
+	const calls = "cus_acme feira_calls"
+	first := use(0)
+	require.Equal(t, map[usage.SendState]int{usage.SendAccepted: 1}, run())
+	record(t, book, correct(t, first, events.CorrectionVoid))
+	require.Equal(t, map[usage.SendState]int{usage.SendAccepted: 1}, run())
+	require.Equal(t, "0", far.sum(t)[calls].String())
+	require.Empty(t, findings())
+
+	second := use(1)
+	require.Equal(t, map[usage.SendState]int{usage.SendAccepted: 1}, run())
+	sends, err := book.Sends(t.Context(), "stripe")
+	require.NoError(t, err)
+	taken := sends[len(sends)-1]
+	far.mu.Lock()
+	delete(far.taken, taken.Identifier) // it took it, and took it back
+	far.mu.Unlock()
+	_, err = exporter.RecordErrors(t.Context(), fmt.Appendf(nil, `{"data":{"reason":{"error_types":[{"code":"gone","sample_errors":[{"request":{"identifier":%q}}]}]}}}`, taken.Identifier))
+	require.NoError(t, err)
+	record(t, book, correct(t, second, events.CorrectionVoid))
+	for range 2 {
+		require.Equal(t, map[usage.SendState]int{usage.SendHeld: 1}, run())
+		require.Equal(t, "0", far.sum(t)[calls].String())
+		require.Contains(t, findings(), "is held: Stripe has 0 of this month")
+	}
+	use(2)
+	require.Equal(t, map[usage.SendState]int{usage.SendAccepted: 2}, run(), "there is enough now")
+	require.Equal(t, "0", far.sum(t)[calls].String())
+	require.NotContains(t, findings(), "held")
+
+	third := use(3)
+	run()
+	at.at = now().AddDate(0, 0, 8) // in December, past the grace of Stripe's invoices
+	record(t, book, correct(t, third, events.CorrectionVoid))
+	require.Equal(t, map[usage.SendState]int{usage.SendCorrection: 1}, run())
+	require.Equal(t, "1", far.sum(t)[calls].String())
+	require.Contains(t, findings(), "it came when its month was closed")
 }

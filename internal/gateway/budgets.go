@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"slices"
 
@@ -13,7 +14,11 @@ import (
 
 // Purses tell how budgets stand. Implementations are safe for concurrent use.
 type Purses interface {
+	// Budgets tell how those that the tenant has stand.
 	Budgets(ctx context.Context, id tenant.ID) ([]budget.Balance, error)
+	// Foresee tells how those that the customer has here would stand, whatever the
+	// registry says of it.
+	Foresee(ctx context.Context, customer tenant.Tenant) ([]budget.Balance, error)
 }
 
 type budgetsIn struct {
@@ -76,9 +81,17 @@ func (g *Gateway) getBudgets(ctx context.Context, caller access.Caller, in *budg
 	if err != nil {
 		return nil, err
 	}
-	return g.balances(ctx, customer.ID)
+	balances, err := g.cfg.Purses.Budgets(ctx, customer.ID)
+	if err != nil {
+		return nil, worded(err)
+	}
+	return balanced(customer.ID, balances)
 }
 
+// setBudgets asks first how the new budgets will stand, and then sets them, so
+// that nothing can fail once they are set: what is answered with a fault is not
+// done, but for a broker that takes the change and goes before it says so. The
+// same again is harmless.
 func (g *Gateway) setBudgets(ctx context.Context, caller access.Caller, in *setBudgetsIn) (*budgetsOut, error) {
 	customer, err := g.reached(ctx, caller, in.Body.Tenant)
 	if err != nil {
@@ -88,24 +101,32 @@ func (g *Gateway) setBudgets(ctx context.Context, caller access.Caller, in *setB
 	if err := retold(in.Body.Budgets, &budgets); err != nil {
 		return nil, problem(http.StatusBadRequest, CodeInvalidRequest, "%s", err.Error()).at("/budgets")
 	}
+	customer.Budgets = budgets
+	if err := customer.Validate(); err != nil {
+		return nil, worded(err)
+	}
+	balances, err := g.cfg.Purses.Foresee(ctx, customer)
+	if err != nil {
+		return nil, worded(err)
+	}
 	_, found, err := g.cfg.Registrar.Amend(ctx, customer.ID, func(changed *tenant.Tenant) error {
 		changed.Budgets = slices.Clone(budgets)
 		return changed.Validate()
 	})
 	switch {
+	case errors.Is(err, ErrUnavailable):
+		made := problem(http.StatusServiceUnavailable, CodeUnavailable, "the broker does not say whether the budgets are set; setting them again does no harm")
+		made.headers = http.Header{"Retry-After": {"1"}}
+		return nil, made
 	case err != nil:
 		return nil, worded(err)
 	case !found:
 		return nil, problem(http.StatusNotFound, CodeTenantNotFound, "there is no such tenant")
 	}
-	return g.balances(ctx, customer.ID)
+	return balanced(customer.ID, balances)
 }
 
-func (g *Gateway) balances(ctx context.Context, id tenant.ID) (*budgetsOut, error) {
-	balances, err := g.cfg.Purses.Budgets(ctx, id)
-	if err != nil {
-		return nil, worded(err)
-	}
+func balanced(id tenant.ID, balances []budget.Balance) (*budgetsOut, error) {
 	out := &budgetsOut{}
 	out.Body.Tenant = string(id)
 	out.Body.Budgets = []BudgetBalance{}

@@ -177,6 +177,9 @@ const (
 	// SendTried: it may have arrived; sending it again does no harm for as long
 	// as the other side remembers it.
 	SendTried SendState = "tried"
+	// SendHeld: it takes away more than the other side has taken, which the other
+	// side would bill as nothing and not as less. It is sent once there is enough.
+	SendHeld SendState = "held"
 	// SendAccepted: the other side has it.
 	SendAccepted SendState = "accepted"
 	// SendRefused: the other side will not take it as it is.

@@ -20,7 +20,16 @@ import (
 // of them panics.
 func hollow(t *testing.T, log *slog.Logger) string {
 	t.Helper()
-	made, err := gateway.New(gateway.Config{
+	made, err := gateway.New(hollowConfig(log))
+	require.NoError(t, err)
+	server := httptest.NewServer(made)
+	t.Cleanup(server.Close)
+	return strings.TrimPrefix(server.URL, "http://")
+}
+
+// hollowConfig is that of a gateway that has nothing behind any of its ports.
+func hollowConfig(log *slog.Logger) gateway.Config {
+	return gateway.Config{
 		Keys: struct{ gateway.Keys }{}, Keyring: struct{ gateway.Keyring }{}, Tenants: struct{ gateway.Tenants }{}, Registrar: struct{ gateway.Registrar }{},
 		Log: struct{ gateway.Log }{}, Roll: struct{ gateway.Roll }{}, Requests: struct{ gateway.Requests }{}, Canceller: struct{ gateway.Canceller }{},
 		Waits: &waits.Hub{}, Catalogue: struct{ agent.Catalogue }{}, Directory: struct{ gateway.Directory }{}, Safe: struct{ gateway.Safe }{},
@@ -28,11 +37,7 @@ func hollow(t *testing.T, log *slog.Logger) string {
 		Bills: struct{ gateway.Bills }{}, Purses: struct{ gateway.Purses }{},
 		Addresses: struct{ gateway.Addresses }{}, Post: struct{ gateway.Post }{}, Ready: func(context.Context) error { return nil }, Logger: log,
 		Connecting: gateway.Connecting{Grants: struct{ gateway.Grants }{}, Connector: struct{ gateway.Connector }{}, PublicURL: func() string { return "https://feira.example" }},
-	})
-	require.NoError(t, err)
-	server := httptest.NewServer(made)
-	t.Cleanup(server.Close)
-	return strings.TrimPrefix(server.URL, "http://")
+	}
 }
 
 // A panic is answered as a fault of the gateway's own, with nothing of what it
