@@ -37,7 +37,7 @@ func (k kind) array() string {
 
 func (a *arrays) close() error { return nil }
 
-func (a *arrays) exec(ctx context.Context, tx *sql.Tx, args []any) (int, error) {
+func (a *arrays) exec(ctx context.Context, tx *transaction, args []any) (int, error) {
 	if len(args) == 0 {
 		return 0, nil
 	}
@@ -48,7 +48,7 @@ func (a *arrays) exec(ctx context.Context, tx *sql.Tx, args []any) (int, error) 
 	return affected(tx.ExecContext(ctx, a.text, turned...))
 }
 
-func (a *arrays) query(ctx context.Context, tx *sql.Tx, args []any, scan func(scanner) error) error {
+func (a *arrays) query(ctx context.Context, tx *transaction, args []any, scan func(scanner) error) error {
 	if len(args) == 0 {
 		return nil
 	}

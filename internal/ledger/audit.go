@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -38,7 +37,7 @@ type Books struct {
 // usage rated anew. [Ledger.Verify] holds rows against sums.
 func (l *Ledger) AuditBooks(ctx context.Context, cards rating.Cards) (Books, error) {
 	auditing := &auditing{ledger: l, cards: cards, books: Books{Findings: []Finding{}}}
-	err := l.read(ctx, everyTenant, func(tx *sql.Tx) error {
+	err := l.read(ctx, everyTenant, func(tx *transaction) error {
 		auditing.tx = tx
 		if err := auditing.numbers(ctx); err != nil {
 			return err
@@ -63,7 +62,7 @@ func (l *Ledger) AuditBooks(ctx context.Context, cards rating.Cards) (Books, err
 // auditing is one run of [Ledger.AuditBooks].
 type auditing struct {
 	ledger *Ledger
-	tx     *sql.Tx
+	tx     *transaction
 	cards  rating.Cards
 	books  Books
 }
@@ -206,7 +205,7 @@ func (a *auditing) periods(ctx context.Context, tenant events.TenantID, document
 // Each hands out all rows of a tenant as they were recorded, with their hashes,
 // and its corrections with theirs.
 func (l *Ledger) Each(ctx context.Context, tenant events.TenantID, row func(usage.Row, usage.Hash), correction func(usage.ID, usage.Hash)) error {
-	err := l.read(ctx, tenant, func(tx *sql.Tx) error {
+	err := l.read(ctx, tenant, func(tx *transaction) error {
 		found, err := tx.QueryContext(ctx, l.dialect.bind("SELECT "+heldFields+" FROM usage_rows WHERE tenant_id = ?"), string(tenant))
 		err = scanAll(found, err, func(found scanner) error {
 			held, err := scanRow(found, tenant)

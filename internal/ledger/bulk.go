@@ -32,10 +32,10 @@ func (s shape) text(rows string) string { return s.head + rows + s.tail }
 type bulk interface {
 	// exec runs the statement for rows that stand one after the other in args,
 	// and returns how many it wrote.
-	exec(ctx context.Context, tx *sql.Tx, args []any) (int, error)
+	exec(ctx context.Context, tx *transaction, args []any) (int, error)
 	// query is exec for a statement that answers; scan is called for each row
 	// of the answer.
-	query(ctx context.Context, tx *sql.Tx, args []any, scan func(scanner) error) error
+	query(ctx context.Context, tx *transaction, args []any, scan func(scanner) error) error
 	close() error
 }
 
@@ -104,7 +104,7 @@ func (r *runs) close() error {
 	return errors.Join(faults...)
 }
 
-func (r *runs) exec(ctx context.Context, tx *sql.Tx, args []any) (int, error) {
+func (r *runs) exec(ctx context.Context, tx *transaction, args []any) (int, error) {
 	written := 0
 	err := r.each(ctx, tx, args, func(statement *sql.Stmt, run []any) error {
 		rows, err := affected(statement.ExecContext(ctx, run...))
@@ -114,7 +114,7 @@ func (r *runs) exec(ctx context.Context, tx *sql.Tx, args []any) (int, error) {
 	return written, err
 }
 
-func (r *runs) query(ctx context.Context, tx *sql.Tx, args []any, scan func(scanner) error) error {
+func (r *runs) query(ctx context.Context, tx *transaction, args []any, scan func(scanner) error) error {
 	return r.each(ctx, tx, args, func(statement *sql.Stmt, run []any) error {
 		found, err := statement.QueryContext(ctx, run...)
 		return scanAll(found, err, scan)
@@ -122,14 +122,14 @@ func (r *runs) query(ctx context.Context, tx *sql.Tx, args []any, scan func(scan
 }
 
 // within lends a statement to a transaction.
-func within(ctx context.Context, tx *sql.Tx, statement *sql.Stmt, handle func(*sql.Stmt) error) error {
+func within(ctx context.Context, tx *transaction, statement *sql.Stmt, handle func(*sql.Stmt) error) error {
 	prepared := tx.StmtContext(ctx, statement)
 	defer func() { _ = prepared.Close() }()
 	return handle(prepared)
 }
 
 // each hands out rows run by run, each with the statement for its length.
-func (r *runs) each(ctx context.Context, tx *sql.Tx, args []any, handle func(statement *sql.Stmt, run []any) error) error {
+func (r *runs) each(ctx context.Context, tx *transaction, args []any, handle func(statement *sql.Stmt, run []any) error) error {
 	for rows := len(args) / r.columns; rows > 0; {
 		power := min(bits.Len(uint(rows))-1, largestRun)
 		run := args[:r.columns<<power]

@@ -3,7 +3,6 @@ package ledger
 import (
 	"bytes"
 	"context"
-	"database/sql"
 	"fmt"
 	"time"
 )
@@ -18,7 +17,7 @@ type StoredCard struct {
 // ApplyCard keeps a version of a rate card. A version never changes: applying
 // it again does nothing, and other text under its name is [ErrCardExists].
 func (l *Ledger) ApplyCard(ctx context.Context, version string, text []byte) (applied bool, err error) {
-	err = l.write(ctx, func(tx *sql.Tx) error {
+	err = l.write(ctx, func(tx *transaction) error {
 		written, err := affected(tx.ExecContext(ctx, l.dialect.bind("INSERT INTO rate_cards (version, card, applied_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"),
 			version, text, nanos(l.now())))
 		if err != nil || written == 1 {

@@ -26,7 +26,7 @@ func (c corrections) net(row usage.Row) []usage.Quantity {
 const correctionFields = "tenant_id, source, event_id, kind, corrects_source, corrects_event, quantities, reason, occurred_at"
 
 // correctionsOf are a tenant's corrections numbered up to cut.
-func (l *Ledger) correctionsOf(ctx context.Context, tx *sql.Tx, tenant events.TenantID, cut int64) (corrections, error) {
+func (l *Ledger) correctionsOf(ctx context.Context, tx *transaction, tenant events.TenantID, cut int64) (corrections, error) {
 	found := corrections{}
 	statement := l.dialect.bind("SELECT " + correctionFields + " FROM usage_corrections WHERE tenant_id = ? AND number <= ?")
 	kept, err := tx.QueryContext(ctx, statement, string(tenant), cut)

@@ -38,10 +38,10 @@ type dialect struct {
 	makeRoom func(ctx context.Context, writer *sql.DB, rows []usage.Row) error
 	// takeTurn begins a writer's transaction: it returns when no other writer
 	// has one.
-	takeTurn func(ctx context.Context, tx *sql.Tx) error
+	takeTurn func(ctx context.Context, tx *transaction) error
 	// confine lets a reader's transaction see one tenant, or all where scope
 	// is everyTenant.
-	confine func(ctx context.Context, tx *sql.Tx, scope events.TenantID) error
+	confine func(ctx context.Context, tx *transaction, scope events.TenantID) error
 	// reading makes all statements of a reader's transaction see one moment.
 	reading sql.TxOptions
 }
@@ -66,7 +66,7 @@ func values(columns, rows int) string {
 
 // read runs queries that see one moment of a tenant, or of all where scope is
 // empty.
-func (l *Ledger) read(ctx context.Context, scope events.TenantID, query func(tx *sql.Tx) error) error {
+func (l *Ledger) read(ctx context.Context, scope events.TenantID, query func(tx *transaction) error) error {
 	options := l.dialect.reading
 	tx, err := l.reader.BeginTx(ctx, &options)
 	if err != nil {
@@ -76,35 +76,45 @@ func (l *Ledger) read(ctx context.Context, scope events.TenantID, query func(tx 
 	if scope == "" {
 		scope = everyTenant
 	}
-	if err := l.dialect.confine(ctx, tx, scope); err != nil {
+	reading := &transaction{Tx: tx, known: l.readings}
+	if err := l.dialect.confine(ctx, reading, scope); err != nil {
 		return err
 	}
-	return query(tx)
+	if err := query(reading); err != nil || l.readings == nil {
+		return err
+	}
+	_ = tx.Rollback() // gives the connection back
+	l.readings.prepare(ctx)
+	return nil
 }
 
 // write runs statements of every tenant in one transaction, which commits when
 // change returns nil. Writers take turns.
-func (l *Ledger) write(ctx context.Context, change func(tx *sql.Tx) error) error {
+func (l *Ledger) write(ctx context.Context, change func(tx *transaction) error) error {
 	tx, err := l.writer.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = tx.Rollback() }() // harmless after the commit
-	if err := l.dialect.takeTurn(ctx, tx); err != nil {
+	writing := &transaction{Tx: tx, known: l.writings}
+	if err := l.dialect.takeTurn(ctx, writing); err != nil {
 		return fmt.Errorf("taking a turn: %w", err)
 	}
-	if err := change(tx); err != nil {
+	if err := change(writing); err != nil {
 		return err
 	}
 	if err := tx.Commit(); err != nil {
 		return fmt.Errorf("committing: %w", err)
+	}
+	if l.writings != nil {
+		l.writings.prepare(ctx)
 	}
 	return nil
 }
 
 // list is read with one query, whose answer goes to scan row by row.
 func (l *Ledger) list(ctx context.Context, scope events.TenantID, statement string, args []any, scan func(scanner) error) error {
-	return l.read(ctx, scope, func(tx *sql.Tx) error {
+	return l.read(ctx, scope, func(tx *transaction) error {
 		found, err := tx.QueryContext(ctx, statement, args...)
 		return scanAll(found, err, scan)
 	})

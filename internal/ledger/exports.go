@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 
 	"github.com/feira-dev/feira/internal/usage"
@@ -14,7 +13,7 @@ const exportFields = "name, cursor, planned, items, settings, updated_at"
 // change what its items mean cannot change once it has begun:
 // [ErrExportChanged].
 func (l *Ledger) OpenExport(ctx context.Context, name, settings string) (opened usage.Export, err error) {
-	err = l.write(ctx, func(tx *sql.Tx) error {
+	err = l.write(ctx, func(tx *transaction) error {
 		begin := l.dialect.insert("INSERT INTO exports ("+exportFields+") ", 6, 1, " ON CONFLICT (name) DO NOTHING")
 		if _, err := tx.ExecContext(ctx, begin, name, 0, 0, 0, settings, nanos(l.now())); err != nil {
 			return err
@@ -44,7 +43,7 @@ func (l *Ledger) Exports(ctx context.Context) (exports []usage.Export, err error
 	return exports, nil
 }
 
-func (l *Ledger) export(ctx context.Context, tx *sql.Tx, name string) (usage.Export, error) {
+func (l *Ledger) export(ctx context.Context, tx *transaction, name string) (usage.Export, error) {
 	return scanExport(tx.QueryRowContext(ctx, l.dialect.bind("SELECT "+exportFields+" FROM exports WHERE name = ?"), name))
 }
 
@@ -59,7 +58,7 @@ func scanExport(found scanner) (usage.Export, error) {
 // PlanExport fixes the bounds of the next batch, of at most so many numbers. A
 // batch that was planned and not taken is the next one again, whoever asks.
 func (l *Ledger) PlanExport(ctx context.Context, name string, limit int64) (planned usage.Export, err error) {
-	err = l.write(ctx, func(tx *sql.Tx) error {
+	err = l.write(ctx, func(tx *transaction) error {
 		if planned, err = l.export(ctx, tx, name); err != nil || planned.Planned > planned.Cursor {
 			return err
 		}
@@ -83,7 +82,7 @@ func (l *Ledger) PlanExport(ctx context.Context, name string, limit int64) (plan
 // AdvanceExport moves the cursor over a batch that the other side has taken.
 // Where another process was faster nothing changes.
 func (l *Ledger) AdvanceExport(ctx context.Context, taken usage.Export, items int64) error {
-	err := l.write(ctx, func(tx *sql.Tx) error {
+	err := l.write(ctx, func(tx *transaction) error {
 		_, err := l.advance(ctx, tx, taken, items)
 		return err
 	})
@@ -93,7 +92,7 @@ func (l *Ledger) AdvanceExport(ctx context.Context, taken usage.Export, items in
 	return nil
 }
 
-func (l *Ledger) advance(ctx context.Context, tx *sql.Tx, taken usage.Export, items int64) (moved bool, err error) {
+func (l *Ledger) advance(ctx context.Context, tx *transaction, taken usage.Export, items int64) (moved bool, err error) {
 	statement := l.dialect.bind("UPDATE exports SET cursor = ?, planned = ?, items = items + ?, updated_at = ? WHERE name = ? AND cursor = ? AND planned = ?")
 	changed, err := affected(tx.ExecContext(ctx, statement, taken.Planned, taken.Planned, items, nanos(l.now()), taken.Name, taken.Cursor, taken.Planned))
 	return changed == 1, err
@@ -102,7 +101,7 @@ func (l *Ledger) advance(ctx context.Context, tx *sql.Tx, taken usage.Export, it
 // GatherExport moves the cursor over a batch and adds the batch to its windows,
 // both or neither.
 func (l *Ledger) GatherExport(ctx context.Context, taken usage.Export, items int64, windows map[usage.WindowKey]usage.Change) error {
-	err := l.write(ctx, func(tx *sql.Tx) error {
+	err := l.write(ctx, func(tx *transaction) error {
 		moved, err := l.advance(ctx, tx, taken, items)
 		if err != nil || !moved {
 			return err
@@ -122,7 +121,7 @@ func (l *Ledger) GatherExport(ctx context.Context, taken usage.Export, items int
 
 const windowFields = "tenant_id, meter, unit, begins_at, ends_at, pending, version"
 
-func (l *Ledger) addWindow(ctx context.Context, tx *sql.Tx, name string, key usage.WindowKey, more usage.Change) error {
+func (l *Ledger) addWindow(ctx context.Context, tx *transaction, name string, key usage.WindowKey, more usage.Change) error {
 	window := usage.Window{WindowKey: key}
 	statement := l.dialect.bind("SELECT " + windowFields + " FROM export_windows WHERE name = ? AND tenant_id = ? AND meter = ? AND unit = ? AND begins_at = ?")
 	found, err := tx.QueryContext(ctx, statement, name, string(key.Tenant), string(key.Meter), key.Unit, nanos(key.Start))
@@ -139,7 +138,7 @@ func (l *Ledger) addWindow(ctx context.Context, tx *sql.Tx, name string, key usa
 	return l.putWindow(ctx, tx, name, window)
 }
 
-func (l *Ledger) putWindow(ctx context.Context, tx *sql.Tx, name string, window usage.Window) error {
+func (l *Ledger) putWindow(ctx context.Context, tx *transaction, name string, window usage.Window) error {
 	statement := l.dialect.insert("INSERT INTO export_windows (name, "+windowFields+") ", 8, 1,
 		" ON CONFLICT (name, tenant_id, meter, unit, begins_at) DO UPDATE SET pending = excluded.pending, version = excluded.version")
 	_, err := tx.ExecContext(ctx, statement, name, string(window.Tenant), string(window.Meter), window.Unit,

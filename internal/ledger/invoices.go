@@ -14,14 +14,14 @@ import (
 // Invoices are a tenant's invoices and credit notes, in the order of their
 // issue.
 func (l *Ledger) Invoices(ctx context.Context, tenant events.TenantID) (documents []invoice.Invoice, err error) {
-	err = l.read(ctx, tenant, func(tx *sql.Tx) error {
+	err = l.read(ctx, tenant, func(tx *transaction) error {
 		documents, err = l.invoicesOf(ctx, tx, tenant)
 		return err
 	})
 	return documents, err
 }
 
-func (l *Ledger) invoicesOf(ctx context.Context, tx *sql.Tx, tenant events.TenantID) ([]invoice.Invoice, error) {
+func (l *Ledger) invoicesOf(ctx context.Context, tx *transaction, tenant events.TenantID) ([]invoice.Invoice, error) {
 	var documents []invoice.Invoice
 	found, err := tx.QueryContext(ctx, l.dialect.bind("SELECT document FROM invoices WHERE tenant_id = ? ORDER BY issued_at, id"), string(tenant))
 	err = scanAll(found, err, func(row scanner) error {
@@ -43,7 +43,7 @@ func (l *Ledger) invoicesOf(ctx context.Context, tx *sql.Tx, tenant events.Tenan
 // [ErrUnknownInvoice].
 func (l *Ledger) Invoice(ctx context.Context, tenant events.TenantID, id string) (invoice.Invoice, []byte, error) {
 	var text []byte
-	err := l.read(ctx, tenant, func(tx *sql.Tx) error {
+	err := l.read(ctx, tenant, func(tx *transaction) error {
 		return tx.QueryRowContext(ctx, l.dialect.bind("SELECT document FROM invoices WHERE tenant_id = ? AND id = ?"), string(tenant), id).Scan(&text)
 	})
 	if errors.Is(err, sql.ErrNoRows) {
@@ -56,7 +56,7 @@ func (l *Ledger) Invoice(ctx context.Context, tenant events.TenantID, id string)
 	return document, text, err
 }
 
-func (l *Ledger) insertInvoice(ctx context.Context, tx *sql.Tx, document invoice.Invoice, cut int64) error {
+func (l *Ledger) insertInvoice(ctx context.Context, tx *transaction, document invoice.Invoice, cut int64) error {
 	text, err := document.JSON()
 	if err != nil {
 		return err
@@ -84,7 +84,7 @@ func (l *Ledger) CreditNote(ctx context.Context, params CreditNoteParams) (invoi
 		return invoice.Invoice{}, err
 	}
 	var note invoice.Invoice
-	err = l.write(ctx, func(tx *sql.Tx) error {
+	err = l.write(ctx, func(tx *transaction) error {
 		issued, err := l.invoicesOf(ctx, tx, params.Tenant)
 		if err != nil {
 			return err

@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"slices"
 	"time"
@@ -27,7 +26,7 @@ type InvoiceParams struct {
 func (l *Ledger) Preview(ctx context.Context, params InvoiceParams) (invoice.Invoice, invoice.State, error) {
 	var drafted drafted
 	var state invoice.State
-	err := l.read(ctx, params.Tenant, func(tx *sql.Tx) (err error) {
+	err := l.read(ctx, params.Tenant, func(tx *transaction) (err error) {
 		drafting := &drafting{ledger: l, tx: tx, params: params, now: l.now()}
 		drafted, err = drafting.draft(ctx)
 		state = invoice.StateOf(params.Period.Period, drafted.issued, drafting.now)
@@ -44,7 +43,7 @@ func (l *Ledger) Preview(ctx context.Context, params InvoiceParams) (invoice.Inv
 // again, Issue returns the invoice and false. Before the grace has ended it is
 // [invoice.ErrNotClosed].
 func (l *Ledger) Issue(ctx context.Context, params InvoiceParams) (issued invoice.Invoice, first bool, err error) {
-	err = l.write(ctx, func(tx *sql.Tx) error {
+	err = l.write(ctx, func(tx *transaction) error {
 		drafting := &drafting{ledger: l, tx: tx, params: params, now: l.now()}
 		drafted, err := drafting.draft(ctx)
 		if err != nil {
@@ -69,7 +68,7 @@ func (l *Ledger) Issue(ctx context.Context, params InvoiceParams) (issued invoic
 // drafting is one invoice in the making, in one transaction.
 type drafting struct {
 	ledger *Ledger
-	tx     *sql.Tx
+	tx     *transaction
 	params InvoiceParams
 	now    time.Time
 }

@@ -3,7 +3,6 @@ package ledger
 import (
 	"cmp"
 	"context"
-	"database/sql"
 	"fmt"
 	"slices"
 
@@ -15,7 +14,7 @@ import (
 // order of numbers. What it says of a number never changes: a row counts what
 // the corrections before it left of it, a correction what it changed.
 func (l *Ledger) Items(ctx context.Context, filter usage.ItemFilter, hear func(usage.Item) error) error {
-	err := l.read(ctx, everyTenant, func(tx *sql.Tx) error {
+	err := l.read(ctx, everyTenant, func(tx *transaction) error {
 		itemizing := &itemizing{ledger: l, tx: tx, filter: filter, known: map[events.TenantID]map[usage.ID][]numberedCorrection{}}
 		for after := filter.After; after < filter.Through; after += itemizedAtOnce {
 			if err := itemizing.run(ctx, after, min(after+itemizedAtOnce, filter.Through), hear); err != nil {
@@ -32,7 +31,7 @@ func (l *Ledger) Items(ctx context.Context, filter usage.ItemFilter, hear func(u
 
 // LastNumber is the last that a row or correction was given.
 func (l *Ledger) LastNumber(ctx context.Context) (last int64, err error) {
-	err = l.read(ctx, everyTenant, func(tx *sql.Tx) error {
+	err = l.read(ctx, everyTenant, func(tx *transaction) error {
 		return tx.QueryRowContext(ctx, "SELECT value FROM ledger_counters WHERE name = 'number'").Scan(&last)
 	})
 	if err != nil {
@@ -47,7 +46,7 @@ const itemizedAtOnce = 5_000
 // itemizing is one run of [Ledger.Items], in one transaction.
 type itemizing struct {
 	ledger *Ledger
-	tx     *sql.Tx
+	tx     *transaction
 	filter usage.ItemFilter
 	// known are the corrections of the tenants met so far, by their row.
 	known map[events.TenantID]map[usage.ID][]numberedCorrection

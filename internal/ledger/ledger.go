@@ -46,6 +46,8 @@ type Ledger struct {
 	// These are the writer's, prepared once; claims is nil where the rows'
 	// table itself decides which events are new.
 	lookups, claims, inserts, sums bulk
+	// These are met as they come; nil where the driver keeps statements.
+	writings, readings *statements
 
 	version int64
 	applied []int64 // by this opening
@@ -83,6 +85,11 @@ func (l *Ledger) Close() error {
 			faults = append(faults, statement.close())
 		}
 	}
+	for _, known := range []*statements{l.writings, l.readings} {
+		if known != nil {
+			faults = append(faults, known.close())
+		}
+	}
 	return errors.Join(append(faults, l.reader.Close(), l.writer.Close())...)
 }
 
@@ -104,7 +111,9 @@ func (l *Ledger) connect(ctx context.Context, config Config) (err error) {
 		if l.dialect, err = sqliteDialect(); err != nil {
 			return err
 		}
-		l.writer, l.reader, err = openSQLite(config.Path)
+		if l.writer, l.reader, err = openSQLite(config.Path); err == nil {
+			l.writings, l.readings = newStatements(l.writer), newStatements(l.reader)
+		}
 		return err
 	}
 	if l.dialect, err = postgresDialect(); err != nil {

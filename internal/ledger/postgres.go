@@ -65,11 +65,11 @@ func postgresDialect() (dialect, error) {
 		prepare:    prepareArrays,
 		claimed:    true,
 		makeRoom:   rooms.make,
-		takeTurn: func(ctx context.Context, tx *sql.Tx) error {
+		takeTurn: func(ctx context.Context, tx *transaction) error {
 			_, err := tx.ExecContext(ctx, "SELECT set_config('feira.tenant', $1, true), pg_advisory_xact_lock($2)", string(everyTenant), int64(postgresTurn))
 			return err
 		},
-		confine: func(ctx context.Context, tx *sql.Tx, scope events.TenantID) error {
+		confine: func(ctx context.Context, tx *transaction, scope events.TenantID) error {
 			_, err := tx.ExecContext(ctx, "SELECT set_config('feira.tenant', $1, true)", string(scope))
 			return err
 		},

@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"slices"
 
@@ -15,7 +14,7 @@ import (
 
 // post books a transaction, once: its key is unique within the tenant. One that
 // does not sum to zero is refused.
-func (l *Ledger) post(ctx context.Context, tx *sql.Tx, tenant events.TenantID, transaction invoice.Transaction) error {
+func (l *Ledger) post(ctx context.Context, tx *transaction, tenant events.TenantID, transaction invoice.Transaction) error {
 	if err := transaction.Check(); err != nil {
 		return err
 	}
@@ -77,7 +76,7 @@ func (l *Ledger) Grant(ctx context.Context, grant invoice.Grant) error {
 	if err := grant.Validate(); err != nil {
 		return fmt.Errorf("granting credit: %w", err)
 	}
-	err := l.write(ctx, func(tx *sql.Tx) error {
+	err := l.write(ctx, func(tx *transaction) error {
 		statement := l.dialect.insert("INSERT INTO credit_grants (tenant_id, grant_id, currency, minor, granted_at, expires_at) ", 6, 1, ifNew)
 		inserted, err := affected(tx.ExecContext(ctx, statement, string(grant.Tenant), grant.ID, string(grant.Amount.Currency()), grant.Amount.Minor(),
 			nanos(grant.GrantedAt), nanos(grant.ExpiresAt)))
@@ -106,14 +105,14 @@ func (l *Ledger) Grant(ctx context.Context, grant invoice.Grant) error {
 
 // Grants are a tenant's prepaid credit.
 func (l *Ledger) Grants(ctx context.Context, tenant events.TenantID) (grants []invoice.Grant, err error) {
-	err = l.read(ctx, tenant, func(tx *sql.Tx) error {
+	err = l.read(ctx, tenant, func(tx *transaction) error {
 		grants, err = l.grantsOf(ctx, tx, tenant)
 		return err
 	})
 	return grants, err
 }
 
-func (l *Ledger) grantsOf(ctx context.Context, tx *sql.Tx, tenant events.TenantID) ([]invoice.Grant, error) {
+func (l *Ledger) grantsOf(ctx context.Context, tx *transaction, tenant events.TenantID) ([]invoice.Grant, error) {
 	var grants []invoice.Grant
 	statement := l.dialect.bind("SELECT grant_id, currency, minor, granted_at, expires_at FROM credit_grants WHERE tenant_id = ? ORDER BY granted_at, grant_id")
 	found, err := tx.QueryContext(ctx, statement, string(tenant))

@@ -39,7 +39,7 @@ func (l *Ledger) Record(ctx context.Context, batch usage.Batch) (usage.Outcome, 
 }
 
 func (l *Ledger) record(ctx context.Context, drafted draft) (outcome usage.Outcome, err error) {
-	err = l.write(ctx, func(tx *sql.Tx) (err error) {
+	err = l.write(ctx, func(tx *transaction) (err error) {
 		booking := &booking{ledger: l, tx: tx, recordedAt: l.now().UTC()}
 		outcome, err = booking.book(ctx, drafted)
 		return err
@@ -50,7 +50,7 @@ func (l *Ledger) record(ctx context.Context, drafted draft) (outcome usage.Outco
 // booking is one transaction of [Ledger.Record].
 type booking struct {
 	ledger     *Ledger
-	tx         *sql.Tx
+	tx         *transaction
 	recordedAt time.Time
 	// number is the last that a row or correction was given.
 	number int64

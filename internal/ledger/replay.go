@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 
@@ -108,7 +107,7 @@ func (l *Ledger) replay(ctx context.Context, item keptMessage, params ReplayPara
 	}
 	drafted.wary = true // what is replayed has often come again by itself
 	var outcome usage.Outcome
-	err = l.write(ctx, func(tx *sql.Tx) (err error) {
+	err = l.write(ctx, func(tx *transaction) (err error) {
 		booking := &booking{ledger: l, tx: tx, recordedAt: l.now().UTC()}
 		if outcome, err = booking.book(ctx, drafted); err != nil {
 			return err

@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"strings"
 
@@ -16,7 +15,7 @@ const sendFields = "identifier, tenant_id, meter, unit, begins_at, ends_at, vers
 // has taken it, or where the window has changed since it was read, nothing
 // happens.
 func (l *Ledger) CutSend(ctx context.Context, export string, window usage.Window, name func(version int64) string) error {
-	err := l.write(ctx, func(tx *sql.Tx) error {
+	err := l.write(ctx, func(tx *transaction) error {
 		statement := l.dialect.bind("UPDATE export_windows SET pending = '0', version = version + 1" +
 			" WHERE name = ? AND tenant_id = ? AND meter = ? AND unit = ? AND begins_at = ? AND pending = ? AND version = ?")
 		changed, err := affected(tx.ExecContext(ctx, statement, export, string(window.Tenant), string(window.Meter), window.Unit,
@@ -73,7 +72,7 @@ func scanSend(found scanner) (usage.Send, error) {
 
 // MarkSend says what became of a send, and when it was tried first.
 func (l *Ledger) MarkSend(ctx context.Context, export string, send usage.Send) error {
-	err := l.write(ctx, func(tx *sql.Tx) error {
+	err := l.write(ctx, func(tx *transaction) error {
 		statement := l.dialect.bind("UPDATE export_sends SET state = ?, detail = ?, tried_at = ? WHERE name = ? AND identifier = ?")
 		_, err := tx.ExecContext(ctx, statement, string(send.State), send.Detail, nanos(send.TriedAt), export, send.Identifier)
 		return err

@@ -3,7 +3,6 @@ package ledger
 import (
 	"context"
 	"crypto/sha256"
-	"database/sql"
 	"encoding/hex"
 	"fmt"
 	"slices"
@@ -32,7 +31,7 @@ func (l *Ledger) Snapshot(ctx context.Context, params SnapshotParams) (usage.Sna
 		params.Cut = allNumbers
 	}
 	var taken usage.Snapshot
-	err := l.read(ctx, params.Tenant, func(tx *sql.Tx) (err error) {
+	err := l.read(ctx, params.Tenant, func(tx *transaction) (err error) {
 		taken, err = l.snapshot(ctx, tx, params)
 		return err
 	})
@@ -42,7 +41,7 @@ func (l *Ledger) Snapshot(ctx context.Context, params SnapshotParams) (usage.Sna
 	return taken, nil
 }
 
-func (l *Ledger) snapshot(ctx context.Context, tx *sql.Tx, params SnapshotParams) (usage.Snapshot, error) {
+func (l *Ledger) snapshot(ctx context.Context, tx *transaction, params SnapshotParams) (usage.Snapshot, error) {
 	tally, charges := usage.NewTally(), usage.NewChargeTally()
 	var hashes [][]byte
 	err := l.eachRow(ctx, tx, params, func(row usage.Row, hash usage.Hash) error {
@@ -60,7 +59,7 @@ func (l *Ledger) snapshot(ctx context.Context, tx *sql.Tx, params SnapshotParams
 
 // eachRow hands out the rows of a snapshot with their quantities after
 // corrections, and with a hash that no other quantities have.
-func (l *Ledger) eachRow(ctx context.Context, tx *sql.Tx, params SnapshotParams, handle func(usage.Row, usage.Hash) error) error {
+func (l *Ledger) eachRow(ctx context.Context, tx *transaction, params SnapshotParams, handle func(usage.Row, usage.Hash) error) error {
 	corrected, err := l.correctionsOf(ctx, tx, params.Tenant, params.Cut)
 	if err != nil {
 		return err

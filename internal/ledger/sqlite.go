@@ -49,8 +49,8 @@ func sqliteDialect() (dialect, error) {
 		makeRoom:   func(context.Context, *sql.DB, []usage.Row) error { return nil },
 		// Beginning an immediate transaction is the turn, and a file has no
 		// walls within.
-		takeTurn: func(context.Context, *sql.Tx) error { return nil },
-		confine:  func(context.Context, *sql.Tx, events.TenantID) error { return nil },
+		takeTurn: func(context.Context, *transaction) error { return nil },
+		confine:  func(context.Context, *transaction, events.TenantID) error { return nil },
 		reading:  sql.TxOptions{ReadOnly: true},
 	}, nil
 }

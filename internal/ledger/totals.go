@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -18,7 +17,7 @@ import (
 func (l *Ledger) Totals(ctx context.Context, tenant events.TenantID, period usage.Period) (usage.Totals, error) {
 	tally := usage.NewTally()
 	span := l.span(period)
-	err := l.read(ctx, tenant, func(tx *sql.Tx) error {
+	err := l.read(ctx, tenant, func(tx *transaction) error {
 		if err := l.tallyDays(ctx, tx, tally, tenant, span); err != nil {
 			return err
 		}
@@ -113,7 +112,7 @@ func (s span) days() (string, []any) {
 	}
 }
 
-func (l *Ledger) tallyDays(ctx context.Context, tx *sql.Tx, tally *usage.Tally, tenant events.TenantID, span span) error {
+func (l *Ledger) tallyDays(ctx context.Context, tx *transaction, tally *usage.Tally, tenant events.TenantID, span span) error {
 	clause, days := span.days()
 	statement := l.dialect.bind("SELECT meter, unit, server, tool, model, billable, environment, SUM(whole), SUM(nano) FROM usage_rollups" +
 		" WHERE tenant_id = ? AND " + clause + " GROUP BY meter, unit, server, tool, model, billable, environment")
@@ -141,7 +140,7 @@ func (l *Ledger) tallyDays(ctx context.Context, tx *sql.Tx, tally *usage.Tally, 
 	return found.Err()
 }
 
-func (l *Ledger) tallyRows(ctx context.Context, tx *sql.Tx, tally *usage.Tally, tenant events.TenantID, edge edge) error {
+func (l *Ledger) tallyRows(ctx context.Context, tx *transaction, tally *usage.Tally, tenant events.TenantID, edge edge) error {
 	corrected, err := l.correctionsOf(ctx, tx, tenant, allNumbers)
 	if err != nil {
 		return err

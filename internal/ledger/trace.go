@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"time"
 
@@ -59,7 +58,7 @@ func (l *Ledger) Trace(ctx context.Context, params TraceParams, hear func(Traced
 	if err != nil {
 		return fmt.Errorf("tracing %s: %w", params.Invoice, err)
 	}
-	err = l.read(ctx, params.Tenant, func(tx *sql.Tx) error {
+	err = l.read(ctx, params.Tenant, func(tx *transaction) error {
 		snapshot := SnapshotParams{Tenant: params.Tenant, Period: period.Period, Environment: document.Environment}
 		statement := l.dialect.bind("SELECT cut FROM invoices WHERE tenant_id = ? AND id = ?")
 		if err := tx.QueryRowContext(ctx, statement, string(params.Tenant), params.Invoice).Scan(&snapshot.Cut); err != nil {

@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -18,7 +17,7 @@ import (
 // tenant by tenant, while others write.
 func (l *Ledger) Verify(ctx context.Context) (usage.Verification, error) {
 	audit := &audit{ledger: l}
-	err := l.read(ctx, everyTenant, func(tx *sql.Tx) error {
+	err := l.read(ctx, everyTenant, func(tx *transaction) error {
 		audit.tx = tx
 		tenants, err := audit.tenants(ctx)
 		if err != nil {
@@ -61,7 +60,7 @@ func (a *audit) verifyClaims(ctx context.Context) error {
 // audit is one run of [Ledger.Verify].
 type audit struct {
 	ledger *Ledger
-	tx     *sql.Tx
+	tx     *transaction
 	found  usage.Verification
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/goccy/go-yaml"
@@ -70,19 +71,29 @@ func Parse(text []byte) (*Card, error) {
 	return card, nil
 }
 
-func checkSchema(text []byte) error {
+// compiled is the schema of rate cards, which takes longer to compile than a
+// card takes to read.
+var compiled = sync.OnceValues(func() (*jsonschema.Schema, error) {
 	schema, err := jsonschema.UnmarshalJSON(strings.NewReader(ratecard.Schema()))
 	if err != nil {
-		return fmt.Errorf("reading the schema: %w", err)
+		return nil, fmt.Errorf("reading the schema: %w", err)
 	}
 	compiler := jsonschema.NewCompiler()
 	compiler.AssertFormat()
 	if err := compiler.AddResource(cardSchema, schema); err != nil {
-		return fmt.Errorf("reading the schema: %w", err)
+		return nil, fmt.Errorf("reading the schema: %w", err)
 	}
 	compiled, err := compiler.Compile(cardSchema)
 	if err != nil {
-		return fmt.Errorf("compiling the schema: %w", err)
+		return nil, fmt.Errorf("compiling the schema: %w", err)
+	}
+	return compiled, nil
+})
+
+func checkSchema(text []byte) error {
+	schema, err := compiled()
+	if err != nil {
+		return err
 	}
 	converted, err := yaml.YAMLToJSON(text)
 	if err != nil {
@@ -92,7 +103,7 @@ func checkSchema(text []byte) error {
 	if err != nil {
 		return err
 	}
-	return compiled.Validate(document)
+	return schema.Validate(document)
 }
 
 type writtenCard struct {
