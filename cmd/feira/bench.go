@@ -42,6 +42,7 @@ type benchCommand struct {
 	Failover   benchNamed `cmd:"" help:"The death of the leading scheduler."`
 	TurnsBench benchNamed `cmd:"" name:"turns" help:"Empty turns end to end."`
 	HTTP       benchNamed `cmd:"" name:"http" help:"HTTP sends to the first frame, and clients that wait."`
+	Webhooks   benchNamed `cmd:"" name:"webhooks" help:"Receipt of signed webhooks over HTTP."`
 	Metering   benchNamed `cmd:"" help:"Usage events to rows and sums on disk, in SQLite and Postgres."`
 	Crowd      benchCrowd `cmd:"" hidden:"" help:"Be the clients that wait, for another process of this program."`
 }

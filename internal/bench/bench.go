@@ -26,6 +26,7 @@ func benches() []bench {
 		{"turns", turnover},
 		{"metering", meter},
 		{"http", gate},
+		{"webhooks", receive},
 	}
 }
 

@@ -112,6 +112,17 @@ func TestEachBenchMeasures(t *testing.T) {
 			require.Positive(t, report.HTTP.RequestsPerSecond)
 			require.Len(t, report.HTTP.RequestsAll, 2)
 		},
+		"webhooks": func(t *testing.T, report bench.Report) {
+			t.Helper()
+			require.Equal(t, 30, report.Webhooks.Samples, "every webhook is a sample")
+			require.Positive(t, report.Webhooks.P50)
+			require.LessOrEqual(t, report.Webhooks.P50, report.Webhooks.P99)
+			require.Equal(t, 30, report.Webhooks.RawSamples)
+			require.Positive(t, report.Webhooks.RawP50)
+			require.Positive(t, report.Webhooks.P50Ratio)
+			require.Positive(t, report.Webhooks.ReceiptsPerSecond)
+			require.Len(t, report.Webhooks.ReceiptsAll, 2)
+		},
 		"turns": func(t *testing.T, report bench.Report) {
 			t.Helper()
 			require.Equal(t, 100, report.Turns.Turns)
@@ -163,7 +174,7 @@ func TestReportHasTheDesignsNames(t *testing.T) {
 	t.Parallel()
 	data, err := json.Marshal(bench.Report{
 		Throughput: &bench.Throughput{}, Latency: &bench.Latency{}, Fairness: &bench.Fairness{}, Flood: &bench.Flood{},
-		Scale: &bench.Scale{}, Failover: &bench.Failover{}, Turns: &bench.Turns{}, Metering: &bench.Metering{}, HTTP: &bench.HTTP{},
+		Scale: &bench.Scale{}, Failover: &bench.Failover{}, Turns: &bench.Turns{}, Metering: &bench.Metering{}, HTTP: &bench.HTTP{}, Webhooks: &bench.Webhooks{},
 	})
 	require.NoError(t, err)
 	var groups map[string]any
@@ -177,6 +188,7 @@ func TestReportHasTheDesignsNames(t *testing.T) {
 		"failover":   {"seconds_to_next_grant", "over_grants", "lost", "duplicated"},
 		"metering":   {"sqlite_rows_per_second", "postgres_rows_per_second", "exact"},
 		"http":       {"send_first_frame_p50_ms", "send_first_frame_p99_ms", "waiting_clients", "bytes_per_waiting_client", "requests_per_second"},
+		"webhooks":   {"webhook_receipt_p50_ms", "webhook_receipt_p99_ms", "webhook_receipts_per_second", "raw_publish_p50_ms"},
 		"turns":      {"turns_per_second", "log_appends_per_second", "raw_appends_per_second", "cpu_us_per_run"},
 	} {
 		for _, figure := range figures {

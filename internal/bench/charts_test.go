@@ -89,7 +89,7 @@ func TestTargetsAreFiguresOfTheReport(t *testing.T) {
 	t.Parallel()
 	report := Report{
 		Throughput: &Throughput{}, Latency: &Latency{}, Fairness: &Fairness{}, Flood: &Flood{},
-		Scale: &Scale{}, Failover: &Failover{}, Turns: &Turns{}, Metering: &Metering{}, HTTP: &HTTP{},
+		Scale: &Scale{}, Failover: &Failover{}, Turns: &Turns{}, Metering: &Metering{}, HTTP: &HTTP{}, Webhooks: &Webhooks{},
 	}
 	figures, err := report.Figures()
 	require.NoError(t, err)

@@ -70,6 +70,12 @@ func (r Report) plots() []plot {
 			func(w io.Writer) error { return distributions(w, "Wait for the first frame", r.traces.http) },
 		})
 	}
+	if r.Webhooks != nil {
+		plots = append(plots, plot{
+			"webhooks.svg", "From a signed webhook's sending to its 200, 100 a second, and the same published without HTTP",
+			func(w io.Writer) error { return distributions(w, "Wait for a webhook's receipt", r.traces.webhooks) },
+		})
+	}
 	return plots
 }
 

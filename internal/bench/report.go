@@ -20,6 +20,7 @@ type Report struct {
 	Turns      *Turns      `json:"turns,omitempty"`
 	Metering   *Metering   `json:"metering,omitempty"`
 	HTTP       *HTTP       `json:"http,omitempty"`
+	Webhooks   *Webhooks   `json:"webhooks,omitempty"`
 
 	traces traces
 }
@@ -183,9 +184,9 @@ type HTTP struct {
 
 // traces is what the plots draw.
 type traces struct {
-	latency, flood, http []waits
-	shares               []line
-	starts               []point
+	latency, flood, http, webhooks []waits
+	shares                         []line
+	starts                         []point
 }
 
 // waits are what a thing of this name made requests wait.

@@ -40,6 +40,7 @@ func targets() []target {
 		{"HTTP send to first frame, p50, ms", "http", "send_first_frame_p50_ms", true, 3},
 		{"HTTP send to first frame, p99, ms", "http", "send_first_frame_p99_ms", true, 10},
 		{"HTTP clients that wait at one time", "http", "waiting_clients", false, 10_000},
+		{"webhook receipt, p99, ms", "webhooks", "webhook_receipt_p99_ms", true, 50},
 	}
 }
 
