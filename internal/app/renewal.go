@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/feira-dev/feira/events"
+	"github.com/feira-dev/feira/internal/config"
 	"github.com/feira-dev/feira/internal/lifecycle"
 	"github.com/feira-dev/feira/internal/provider"
 	"github.com/feira-dev/feira/internal/vault"
@@ -120,5 +121,13 @@ func buildUpkeep(ctx context.Context, k *kit) (lifecycle.Part, error) {
 	if err != nil {
 		return nil, err
 	}
-	return lifecycle.NewGroup("upkeep", renewals), nil
+	parts := []lifecycle.Part{renewals}
+	if k.cfg.Upkeep.Polls == config.PollsOn {
+		polls, err := buildPolls(ctx, k)
+		if err != nil {
+			return nil, err
+		}
+		parts = append(parts, polls)
+	}
+	return lifecycle.NewGroup("upkeep", parts...), nil
 }

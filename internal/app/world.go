@@ -37,6 +37,10 @@ type worldParams struct {
 	broker       natsd.Config
 	standIns     bool
 	modelLatency time.Duration
+	// now is the stand-ins' clock, and observe hears what they are asked; nil for
+	// the world's time, and for nobody.
+	now     func() time.Time
+	observe func(sandbox.Exchange)
 }
 
 // newWorld takes the addresses of a world; start makes it answer.
@@ -49,7 +53,7 @@ func newWorld(cfg config.Config, tel *telemetry.Telemetry, params worldParams) (
 	w := &world{broker: broker, cfg: cfg}
 	parts := []lifecycle.Part{broker}
 	if params.standIns {
-		w.sandbox, err = sandbox.New(sandbox.Config{ModelLatency: params.modelLatency, Logger: tel.Logger()})
+		w.sandbox, err = sandbox.New(sandbox.Config{ModelLatency: params.modelLatency, Now: params.now, Observe: params.observe, Logger: tel.Logger()})
 		if err != nil {
 			return nil, err
 		}

@@ -79,6 +79,7 @@ func layers() map[string]Layer {
 		"internal/proxy":    LayerDomain,
 		"internal/trigger":  LayerDomain,
 		"internal/webhook":  LayerDomain,
+		"internal/poll":     LayerDomain,
 
 		"internal/paper":     LayerBase,
 		"internal/lifecycle": LayerBase,

@@ -165,6 +165,7 @@ func (t Topology) consumers() []durable {
 		{stream: events.StreamUsage, config: batchConsumer(events.DurableLedger)},
 		{stream: events.StreamWebhooks, config: batchConsumer(events.DurableWebhooks)},
 		{stream: events.StreamSessions, config: batchConsumer(events.DurableObjects)},
+		{stream: events.StreamSessions, config: batchConsumer(events.DurablePolls)},
 	}
 }
 
@@ -189,6 +190,7 @@ func (t Topology) buckets() []jetstream.KeyValueConfig {
 		{Bucket: events.BucketGrants, TTL: events.GrantsAge},
 		{Bucket: events.BucketInbox, TTL: events.InboxAge},
 		{Bucket: events.BucketObjects, TTL: events.ObjectsAge},
+		{Bucket: events.BucketPolls, TTL: events.PollsAge},
 	}
 	for i := range buckets {
 		buckets[i].History = 1 // and on disk, where nothing else is said

@@ -102,6 +102,7 @@ func TestEnvironmentReachesEverySetting(t *testing.T) {
 		"FEIRA_OTLP_ENDPOINT":       "http://127.0.0.1:3",
 		"FEIRA_LOG_FORMAT":          "text",
 		"FEIRA_MODEL_DELTAS":        "off",
+		"FEIRA_UPKEEP_POLLS":        "off",
 		"OPENAI_BASE_URL":           "http://127.0.0.1:4/v1",
 		"FEIRA_MCP_PRIVATE_ORIGINS": "http://127.0.0.1:5,http://127.0.0.1:6",
 		"FEIRA_MCP_COMMANDS":        "/usr/bin/node /opt/a,b.js;/opt/crm",

@@ -64,25 +64,3 @@ func checkToken(text string) error {
 	}
 	return nil
 }
-
-// Upkeep is the role that does what is due by the clock.
-type Upkeep struct {
-	// Every is the pause between two looks for tokens to renew. Defaults to 1 h.
-	Every time.Duration `name:"every" help:"Pause between two looks for tokens to renew." env:"FEIRA_UPKEEP_EVERY" default:"1h"`
-	// Pace is the pause after each renewal. Defaults to 1 s.
-	Pace time.Duration `name:"pace" help:"Pause after each renewal." env:"FEIRA_UPKEEP_PACE" default:"1s"`
-}
-
-// WithDefaults fills what was left out.
-func (u Upkeep) WithDefaults() Upkeep {
-	fill(&u.Every, time.Hour)
-	fill(&u.Pace, time.Second)
-	return u
-}
-
-func (u Upkeep) faults() faults {
-	var faults faults
-	faults.add("every", checkDuration(u.Every, time.Second, 24*time.Hour))
-	faults.add("pace", checkDuration(u.Pace, time.Millisecond, time.Minute))
-	return faults
-}

@@ -205,6 +205,8 @@ func related(ids ...string) []string {
 }
 
 // readGeneric reads what Standard Webhooks advises: {type, timestamp, data:{}}.
+// What polls found is told in this form too, where type is the provider's word
+// and fact is ours.
 func readGeneric(d document) Event {
 	data := d.at("data")
 	event := Event{
@@ -214,8 +216,11 @@ func readGeneric(d document) Event {
 	if event.Object == "" {
 		event.Object, event.Status = d.first("object_id", "object"), d.text("status")
 	}
-	if fact := events.Fact(event.Kind); Known(fact) {
-		event.Fact = fact
+	for _, word := range []string{event.Kind, d.text("fact")} {
+		if fact := events.Fact(word); Known(fact) {
+			event.Fact = fact
+			break
+		}
 	}
 	return event
 }

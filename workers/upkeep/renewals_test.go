@@ -177,8 +177,8 @@ func TestConfigNamesItsFaults(t *testing.T) {
 	}
 }
 
+// It counts goroutines, which those of others would disturb: it is not parallel.
 func TestRenewalsLiveAsPartsDo(t *testing.T) {
-	t.Parallel()
 	lifecycletest.Stress(t, func() lifecycle.Part {
 		part, err := upkeep.NewRenewals(upkeep.Config{Accounts: newRegistry(), Renewer: newRegistry()})
 		require.NoError(t, err)

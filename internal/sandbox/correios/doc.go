@@ -4,8 +4,9 @@
 //
 // A token is fetched with the user, the access code and the number of the
 // posting card; the card's number, not the user's, is what the body asks for.
-// Tokens live for a day. Parcels travel by the clock: posted after a day,
-// delivered after three.
+// Tokens live for a day. Parcels travel by the clock: posted after a day, or when
+// somebody posts them, on their way twelve hours later, and two days after the
+// posting delivered, or returned where their note is DEVOLVER.
 //
 // Prices and times are made up, but follow from the codes and the weight
 // alone. Nothing here has a key against sending twice, as at the real post.

@@ -54,7 +54,7 @@ func postObjects(c *call) fake.Answer {
 	}
 	codes := make([]string, 0, len(parcels))
 	for _, one := range parcels {
-		one.Situation = situationPosted
+		one.Situation, one.posted = situationPosted, c.Now
 		codes = append(codes, one.Label)
 		c.Effect("prepost.posted", one.ID, one.Note)
 	}

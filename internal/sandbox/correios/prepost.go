@@ -30,6 +30,7 @@ type parcel struct {
 	Note      string      `json:"observacao,omitempty"`
 
 	created time.Time
+	posted  time.Time
 }
 
 func createPrepost(c *call) fake.Answer {

@@ -8,11 +8,16 @@ import (
 	"github.com/feira-dev/feira/internal/sandbox/fake"
 )
 
-// How long after its pre-posting a parcel gets somewhere.
+// How long after its pre-posting a parcel is posted, if nobody posts it before,
+// and how long after that it gets somewhere.
 const (
 	untilPosted    = 24 * time.Hour
-	untilDelivered = 72 * time.Hour
+	untilMoved     = 12 * time.Hour
+	untilDelivered = 48 * time.Hour
 )
+
+// noteReturn is the note of a parcel that nobody takes in: it goes back.
+const noteReturn = "DEVOLVER"
 
 // maxCodes is how many parcels are tracked at a time.
 const maxCodes = 50
@@ -50,7 +55,7 @@ func tracked(c *call, code string) fake.Map {
 // travel moves a parcel on by the clock.
 func (p *parcel) travel(now time.Time) {
 	if p.Situation == situationPreposted && now.Sub(p.created) >= untilPosted {
-		p.Situation = situationPosted
+		p.Situation, p.posted = situationPosted, p.created.Add(untilPosted)
 	}
 }
 
@@ -64,16 +69,22 @@ func (p *parcel) history(now time.Time) []fake.Map {
 		place, _ := brazil.FindPlace(cep)
 		return fake.Map{"tipo": "Agência dos Correios", "endereco": fake.Map{"cidade": place.City, "uf": place.UF}}
 	}
-	event := func(code, text string, at time.Time, party fake.Object) fake.Map {
-		return fake.Map{"codigo": code, "tipo": "01", "dtHrCriado": stamp(at), "descricao": text, "unidade": unit(party)}
+	var events []fake.Map
+	happen := func(code, kind, text string, at time.Time, party fake.Object) {
+		if !at.After(now) {
+			events = append([]fake.Map{{"codigo": code, "tipo": kind, "dtHrCriado": stamp(at), "descricao": text, "unidade": unit(party)}}, events...)
+		}
 	}
-	events := []fake.Map{event("PAR", "Etiqueta emitida, aguardando postagem pelo remetente", p.created, p.Sender)}
+	happen("PAR", "01", "Etiqueta emitida, aguardando postagem pelo remetente", p.created, p.Sender)
 	if p.Situation != situationPosted {
 		return events
 	}
-	events = append([]fake.Map{event("PO", "Objeto postado", p.created.Add(untilPosted), p.Sender)}, events...)
-	if now.Sub(p.created) >= untilDelivered {
-		events = append([]fake.Map{event("BDE", "Objeto entregue ao destinatário", p.created.Add(untilDelivered), p.Recipient)}, events...)
+	happen("PO", "01", "Objeto postado", p.posted, p.Sender)
+	happen("RO", "01", "Objeto em transferência - por favor aguarde", p.posted.Add(untilMoved), p.Sender)
+	if p.Note == noteReturn {
+		happen("BDE", "23", "Objeto devolvido ao remetente", p.posted.Add(untilDelivered), p.Sender)
+	} else {
+		happen("BDE", "01", "Objeto entregue ao destinatário", p.posted.Add(untilDelivered), p.Recipient)
 	}
 	return events
 }

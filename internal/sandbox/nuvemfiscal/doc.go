@@ -3,7 +3,8 @@
 // codes.
 //
 // A document is taken as pending, and authorised by the time somebody asks for
-// it, as the tax office takes its seconds. Both forms of a document's body are
+// it, as the tax office takes its seconds; or rejected, where the nature of the
+// sale or the words for the service are REJEITAR. Both forms of a document's body are
 // taken: the tax office's layout under infNFe and the like, and the flat one
 // with emitente and itens that agents know.
 //

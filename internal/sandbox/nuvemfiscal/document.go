@@ -2,6 +2,7 @@ package nuvemfiscal
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,7 +16,12 @@ const (
 	statusAuthorized = "autorizado"
 	statusCancelled  = "cancelado"
 	statusClosed     = "encerrado"
+	statusRejected   = "rejeitado"
 )
+
+// rejected is the nature of a sale, or the words for a service, that the tax
+// office takes offence at.
+const rejected = "REJEITAR"
 
 // minReason is the shortest reason for a cancellation that the tax office takes.
 const minReason = 15
@@ -35,6 +41,7 @@ type document struct {
 
 	kind   string
 	issuer string // CPF or CNPJ, of documents in the tax office's layout
+	unfit  bool   // the tax office rejects it
 }
 
 // kind is a sort of fiscal document.
@@ -80,6 +87,8 @@ func (k kind) create(c *call) fake.Answer {
 			made.issuer = issuer
 		}
 	}
+	said := []string{body.Text("natureza_operacao"), body.Object(k.layout).Object("ide").Text("natOp"), body.Object(k.layout).Object("serv").Object("cServ").Text("xDescServ")}
+	made.unfit = slices.Contains(said, rejected)
 	c.Effect(k.name+".created", made.ID, made.Reference)
 	return fake.OK(made)
 }
@@ -115,6 +124,10 @@ func (k kind) seek(c *call) (*document, bool) {
 
 func (d *document) settle(c *call) {
 	if d.Status != statusPending {
+		return
+	}
+	if d.unfit {
+		d.Status = statusRejected
 		return
 	}
 	d.Status, d.Protocol = statusAuthorized, c.Token("1", fake.Decimal, 14)
