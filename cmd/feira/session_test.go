@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/stretchr/testify/require"
@@ -22,6 +24,19 @@ import (
 // and its key.
 func TestSessionScript(t *testing.T) {
 	t.Parallel()
+	runDevScript(t, app.DevParams{StandIns: true, Seed: true}, "testdata/session.txtar")
+}
+
+// Beside that, "act PATH JSON" is what somebody does at a provider who has no
+// account there, and "eventually REGEXP ARGS..." is "session ARGS..." until it
+// prints what is looked for.
+func TestWebhookScript(t *testing.T) {
+	t.Parallel()
+	runDevScript(t, app.DevParams{StandIns: true, Webhooks: true, Seed: true}, "testdata/webhooks.txtar")
+}
+
+func runDevScript(t *testing.T, params app.DevParams, script string) {
+	t.Helper()
 	tel, err := telemetry.New(t.Context(), telemetry.Config{Output: io.Discard})
 	require.NoError(t, err)
 	cfg := config.Default()
@@ -29,7 +44,8 @@ func TestSessionScript(t *testing.T) {
 	running, stop := context.WithCancel(context.WithoutCancel(t.Context()))
 	ready, stopped := make(chan app.Dev, 1), make(chan error, 1)
 	go func() {
-		stopped <- app.RunDev(running, cfg, tel, app.DevParams{StandIns: true, Seed: true, Ready: func(at app.Dev) { ready <- at }})
+		params.Ready = func(at app.Dev) { ready <- at }
+		stopped <- app.RunDev(running, cfg, tel, params)
 	}()
 	t.Cleanup(func() {
 		stop()
@@ -42,14 +58,42 @@ func TestSessionScript(t *testing.T) {
 		stopped <- nil // for the clean-up
 		require.NoError(t, err, "it stopped before it was ready")
 	}
+	session := func(ts *testscript.TestScript, args []string, out io.Writer) int {
+		args = append([]string{"session", "--url", at.HTTP + "/", "--api-key", at.Key}, args...)
+		return run(t.Context(), args, streams{in: strings.NewReader(""), out: out, err: ts.Stderr()})
+	}
 	testscript.Run(t, testscript.Params{
-		Files: []string{"testdata/session.txtar"}, RequireExplicitExec: true, RequireUniqueNames: true,
+		Files: []string{script}, RequireExplicitExec: true, RequireUniqueNames: true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"session": func(ts *testscript.TestScript, failure bool, args []string) {
-				args = append([]string{"session", "--url", at.HTTP + "/", "--api-key", at.Key}, args...)
-				code := run(t.Context(), args, streams{in: strings.NewReader(""), out: ts.Stdout(), err: ts.Stderr()})
+				code := session(ts, args, ts.Stdout())
 				if (code != exitOK) != failure {
 					ts.Fatalf("feira ended with code %d", code)
+				}
+			},
+			"eventually": func(ts *testscript.TestScript, _ bool, args []string) {
+				wanted, until := regexp.MustCompile(args[0]), time.Now().Add(patience)
+				for pause := time.NewTicker(pace); ; <-pause.C {
+					var out strings.Builder
+					if session(ts, args[1:], &out) == exitOK && wanted.MatchString(out.String()) {
+						pause.Stop()
+						_, _ = io.WriteString(ts.Stdout(), out.String())
+						return
+					}
+					if time.Now().After(until) {
+						ts.Fatalf("%s is not in %s", args[0], out.String())
+					}
+				}
+			},
+			"act": func(ts *testscript.TestScript, failure bool, args []string) {
+				request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, at.StandIns+"/_sandbox/"+args[0], strings.NewReader(args[1]))
+				ts.Check(err)
+				answer, err := http.DefaultClient.Do(request)
+				ts.Check(err)
+				_, err = io.Copy(ts.Stdout(), answer.Body)
+				ts.Check(errors.Join(err, answer.Body.Close()))
+				if (answer.StatusCode != http.StatusOK) != failure {
+					ts.Fatalf("the stand-in answers %d", answer.StatusCode)
 				}
 			},
 			"remember": func(ts *testscript.TestScript, _ bool, args []string) {

@@ -82,7 +82,7 @@ type demo struct {
 	operator  *Operator
 	http      string // where the gateway is
 
-	mu       sync.Mutex // guards what follows; Event is called under it
+	mu       sync.Mutex // guards what follows
 	accepted []Sent
 	asked    map[events.RequestID]time.Time // of the first request of each session
 	slowest  map[tenant.ID]time.Duration    // longest wait for a start
@@ -97,9 +97,27 @@ type ending struct {
 	request events.RequestID
 }
 
+// oneByOne has whoever watches told one thing after the other: events come while
+// the demo speaks.
+func (p DemoParams) oneByOne() DemoParams {
+	var telling sync.Mutex
+	one := p
+	one.Note = func(text string) {
+		telling.Lock()
+		defer telling.Unlock()
+		p.Note(text)
+	}
+	one.Event = func(record events.Record) {
+		telling.Lock()
+		defer telling.Unlock()
+		p.Event(record)
+	}
+	return one
+}
+
 func newDemo(cfg config.Config, tel *telemetry.Telemetry, params DemoParams) (*demo, error) {
 	d := &demo{
-		DemoParams: params, tel: tel, tenants: cookbookTenants(), passwords: make(map[tenant.ID]string),
+		DemoParams: params.oneByOne(), tel: tel, tenants: cookbookTenants(), passwords: make(map[tenant.ID]string),
 		asked: make(map[events.RequestID]time.Time), slowest: make(map[tenant.ID]time.Duration),
 		endings: make(map[ending]int), changed: make(chan struct{}, 1),
 	}

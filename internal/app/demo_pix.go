@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/feira-dev/feira/events"
-	"github.com/feira-dev/feira/internal/sandbox"
 	"github.com/feira-dev/feira/internal/sandbox/journal"
 	"github.com/feira-dev/feira/internal/tenant"
 	"github.com/feira-dev/feira/internal/trigger"
@@ -129,14 +128,8 @@ func (d *demo) connect(ctx context.Context) (*payment, func() error, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	for _, server := range customer.Servers {
-		at, lock, err := d.operator.webhookAddress(ctx, customer, server, d.http)
-		if err != nil {
-			return nil, nil, err
-		}
-		if err := d.world.sandbox.Subscribe(server, string(paidTenant), sandbox.Webhook{URL: at, Key: lock.Keys[0].Text}); err != nil {
-			return nil, nil, err
-		}
+	if err := d.world.tellGateway(ctx, d.operator, d.http, []tenant.Tenant{customer}); err != nil {
+		return nil, nil, err
 	}
 	triggers, err := d.operator.Triggers(ctx, paidTenant)
 	if err != nil {

@@ -19,6 +19,8 @@ type DevParams struct {
 	// StandIns runs the six providers' fakes, and the offline model unless
 	// there is a key for a real one.
 	StandIns bool
+	// Webhooks has the stand-ins tell the gateway what happens at them.
+	Webhooks bool
 	// Seed registers the cookbook's two tenants where they are missing.
 	Seed bool
 	// Ready is told, once, where things are.
@@ -27,12 +29,14 @@ type DevParams struct {
 
 // Dev says where an all-in-one Feira is to be found.
 type Dev struct {
-	NATS    string      `json:"nats"`
-	HTTP    string      `json:"http"`
-	Key     string      `json:"key"` // of the platform, for test tenants
-	Model   string      `json:"model"`
-	DataDir string      `json:"data_dir"`
-	Tenants []tenant.ID `json:"tenants"`
+	NATS  string `json:"nats"`
+	HTTP  string `json:"http"`
+	Key   string `json:"key"` // of the platform, for test tenants
+	Model string `json:"model"`
+	// StandIns is where the stand-ins are; empty without them.
+	StandIns string      `json:"stand_ins,omitempty"`
+	DataDir  string      `json:"data_dir"`
+	Tenants  []tenant.ID `json:"tenants"`
 }
 
 var errWorldEnded = errors.New("the embedded broker or the stand-ins have stopped")
@@ -80,13 +84,30 @@ func (w *world) runDev(ctx context.Context, tel *telemetry.Telemetry, params Dev
 	}
 	k := newKit(w.cfg, tel)
 	k.welcome = w.welcome(k)
+	if params.Webhooks && w.sandbox == nil {
+		return errors.New("webhooks: want the stand-ins that send them")
+	}
+	untold := make(chan error, 1)
 	err = k.run(ctx, AllRoles(), func(at Addresses) {
+		if params.Webhooks {
+			if err := w.tellAll(ctx, k, "http://"+at.HTTP); err != nil {
+				untold <- err
+				cancel(err)
+				return
+			}
+		}
 		if params.Ready != nil {
 			params.Ready(Dev{
 				NATS: w.cfg.NATS.URL, HTTP: "http://" + at.HTTP, Key: key, Model: w.modelName(), DataDir: w.cfg.DataDir, Tenants: tenants,
+				StandIns: w.standIns(),
 			})
 		}
 	})
+	select {
+	case untold := <-untold:
+		err = errors.Join(err, untold)
+	default:
+	}
 	if errors.Is(context.Cause(ctx), errWorldEnded) {
 		return errors.Join(err, errWorldEnded, w.part.Err())
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"sync/atomic"
 	"time"
 
 	"github.com/feira-dev/feira/internal/config"
@@ -31,6 +32,9 @@ type world struct {
 	sandbox *sandbox.Sandbox // nil with real providers
 	cfg     config.Config    // as given, pointed at this world
 	offline bool             // the model is the offline one
+
+	// gateway is whom the stand-ins tell what happens; nil for nobody.
+	gateway atomic.Pointer[string]
 }
 
 type worldParams struct {
@@ -119,7 +123,14 @@ func (w *world) welcome(k *kit) func(context.Context, tenant.Tenant) error {
 		if w.sandbox == nil {
 			return nil
 		}
-		return w.openAccounts(ctx, &Operator{kit: k}, []tenant.Tenant{customer})
+		o, newcomer := &Operator{kit: k}, []tenant.Tenant{customer}
+		if err := w.openAccounts(ctx, o, newcomer); err != nil {
+			return err
+		}
+		if at := w.gateway.Load(); at != nil {
+			return w.tellGateway(ctx, o, *at, newcomer)
+		}
+		return nil
 	}
 }
 

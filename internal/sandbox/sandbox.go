@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 
 	"github.com/feira-dev/feira/internal/lifecycle"
@@ -130,6 +131,11 @@ func (s *Sandbox) Open(server string, account Account) (map[string]string, error
 	return account.Credential, place.Subscribe(account.Tenant, fake.Hook(*account.Webhook))
 }
 
+// Tells reports whether a server sends webhooks.
+func Tells(server string) bool {
+	return slices.Contains([]string{asaas.Server, melhorenvio.Server, stripe.Server, zapi.Server}, server)
+}
+
 // Subscribe sets where the webhooks of a tenant's account go, beside where they
 // went before; at Z-API, in place of that. Correios and Nuvem Fiscal send none.
 func (s *Sandbox) Subscribe(server, tenant string, to Webhook) error {
@@ -162,6 +168,9 @@ func prefix(server string) string {
 		asaas.Server: asaas.Prefix, melhorenvio.Server: melhorenvio.Prefix, stripe.Server: stripe.Prefix,
 	}[server]
 }
+
+// URL is where all of it is: people act at a provider below /_sandbox.
+func (s *Sandbox) URL() string { return s.origin() }
 
 // ModelURL is the base URL of the model's API.
 func (s *Sandbox) ModelURL() string { return s.origin() + "/" + ModelServer + model.Prefix }
