@@ -13,7 +13,10 @@ import (
 
 // State is an account at a place of the log, to go on from there.
 type State struct {
-	Now     time.Time        `json:"now"`
+	Now time.Time `json:"now"`
+	// Log is when the log was made whose places these are; zero where nobody kept
+	// it.
+	Log     time.Time        `json:"log,omitzero"`
 	Purses  []PurseState     `json:"purses"`
 	Started []StartedState   `json:"started,omitempty"`
 	Told    map[string]int64 `json:"told,omitempty"`
@@ -96,6 +99,17 @@ func (a *Account) Restore(state State) {
 			a.mark(p, in)
 		}
 	}
+}
+
+// Anew takes in that the log was lost and made anew: what its places were means
+// nothing now, so the account counts from its beginning. What was spent and told
+// before stays.
+func (a *Account) Anew() {
+	for _, p := range a.purses {
+		p.position = 0
+		clear(p.counted)
+	}
+	a.last = 0
 }
 
 // Balance is how one budget stands for the tenant, or for one session.

@@ -83,6 +83,14 @@ func (s *Server) connect(options ...nats.Option) (*nats.Conn, error) {
 	return nats.Connect(s.URL, options...)
 }
 
+// Lose deletes a stream with all that is in it, as an accident would.
+func (s *Server) Lose(t testing.TB, stream string) {
+	t.Helper()
+	if err := s.JetStream(t).DeleteStream(t.Context(), stream); err != nil {
+		t.Fatalf("deleting stream %s: %v", stream, err)
+	}
+}
+
 // empty deletes every stream of the account, and with them consumers and buckets.
 func (s *Server) empty() error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)

@@ -12,12 +12,14 @@ import (
 
 // audit is what the books need once a second: tenants that wait are looked at
 // again, what is set aside for nobody is looked for, marks are told that could
-// not be, and what has changed is saved.
+// not be, what has changed is saved, and the log is looked at whether it still is
+// the one that is read.
 func (l *leader) audit(ctx context.Context) {
 	if len(l.books.accounts) == 0 || l.cfg.Budgets == nil {
 		return
 	}
 	l.books.look = true
+	l.date(ctx)
 	l.advance()
 	for _, a := range l.books.accounts {
 		if a.Account == nil || !a.known {
@@ -54,7 +56,9 @@ func (l *leader) save(ctx context.Context) {
 	drafts := map[tenant.ID]draft{}
 	for id, a := range l.books.accounts {
 		if a.known && (a.dirty || a.Position() > a.saved+checkpointAge) {
-			drafts[id] = draft{account: a, state: a.Snapshot(), position: a.Position(), revision: a.revision}
+			state := a.Snapshot()
+			state.Log = l.books.born
+			drafts[id] = draft{account: a, state: state, position: a.Position(), revision: a.revision}
 			a.dirty = false
 		}
 	}

@@ -30,6 +30,9 @@ type Facts interface {
 	Watch(ctx context.Context, tenants []tenant.ID, after uint64, deliver func(batch []events.Record, through uint64, caughtUp bool) error) error
 	// Read lists a session's events after the sequence.
 	Read(ctx context.Context, id tenant.ID, session events.SessionID, after uint64) ([]events.Record, error)
+	// Born is when the log was made; one that was lost and made anew has places
+	// that mean something else.
+	Born(ctx context.Context) (time.Time, error)
 	// Append is session.ErrConflict when the log has moved on.
 	Append(ctx context.Context, entry session.Entry) (uint64, error)
 }
@@ -68,6 +71,8 @@ type books struct {
 	loading bool
 	saving  bool
 	probing bool
+	dating  bool
+	born    time.Time // when the log was made that the accounts count by
 
 	tail    int // counts tails
 	through uint64

@@ -303,3 +303,58 @@ func TestBudgetThatComesLateReadsTheLog(t *testing.T) {
 	s.ask(t, "acme", 1)
 	s.requireTally(t, "acme", 4, 2)
 }
+
+// The log is lost and made anew, under a leader or between two: its places begin
+// again below the checkpoint's, and what ends there is counted all the same; what
+// had been spent before stays spent, and no mark is told twice.
+func TestBudgetOutlivesItsLog(t *testing.T) {
+	t.Parallel()
+	for name, live := range map[string]bool{"under a leader": true, "between two leaders": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newShop(t, 1)
+			s.budgeted("acme", 8, 10, 1)
+			s.ask(t, "acme", 6)
+			leader := s.scheduler(t, "one")
+			s.pool(t, "w1", 8)
+			s.requireTally(t, "acme", 6, 0)
+			requireMarks(t, s, "acme", 50)
+			s.requireSaved(t, "acme", 6, 1)
+			if !live {
+				stop(t, leader)
+			}
+			before, err := s.bus.Log().Born(t.Context())
+			require.NoError(t, err)
+			s.server.Lose(t, events.StreamSessions)
+			_, err = s.bus.Provision(t.Context(), bus.Topology{})
+			require.NoError(t, err)
+			after, err := s.bus.Log().Born(t.Context())
+			require.NoError(t, err)
+			require.True(t, after.After(before))
+			if !live {
+				s.scheduler(t, "two")
+			}
+			s.ask(t, "acme", 1)
+			s.requireTally(t, "acme", 1, 0)
+			s.requireSaved(t, "acme", 7, 0)
+			s.ask(t, "acme", 9)
+			s.requireTally(t, "acme", 4, 6)
+			requireMarks(t, s, "acme", 80, 100)
+			account, err := budget.New(s.tenants["acme"], nil)
+			require.NoError(t, err)
+			require.NoError(t, scheduling.CatchUp(t.Context(), s.budgets, "acme", account))
+			require.Equal(t, tenant.Whole(10), account.Balances(time.Now())[0].Spent)
+		})
+	}
+}
+
+// requireSaved waits until a checkpoint says that so much is spent, at a place
+// that is not before this one.
+func (s *shop) requireSaved(t *testing.T, id tenant.ID, spent int64, place uint64) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		state, _, found, err := s.budgets.Spend.Load(t.Context(), id)
+		return err == nil && found && len(state.Purses) == 1 && len(state.Purses[0].Spent) == 1 &&
+			state.Purses[0].Spent[0].Amount == tenant.Whole(spent) && state.Purses[0].Position >= place && !state.Log.IsZero()
+	}, patience, pace)
+}

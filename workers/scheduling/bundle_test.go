@@ -32,6 +32,7 @@ const (
 // testBundle is a real broker with real schedulers and a real pool, whose
 // handler only keeps a record of what runs.
 type testBundle struct {
+	server   *testenv.Server
 	bus      *bus.Bus
 	lease    scheduling.Lease
 	budgets  *scheduling.Budgeting
@@ -66,7 +67,7 @@ func setup(t *testing.T) *testBundle {
 	budgets := &scheduling.Budgeting{Spend: spend, Facts: facts{b.Log()}}
 	ender, err := turns.NewEnder(turns.EnderConfig{Requests: b.Requests(), Log: b.Log(), Cemetery: b.Dead(), Logger: logger})
 	require.NoError(t, err)
-	return &testBundle{bus: b, budgets: budgets, endings: ender, requests: b.Requests(), lease: leaseAdapter{lease}, tenants: map[tenant.ID]tenant.Tenant{}, hints: b.Hints(), floor: newFloor(), logger: logger}
+	return &testBundle{server: server, bus: b, budgets: budgets, endings: ender, requests: b.Requests(), lease: leaseAdapter{lease}, tenants: map[tenant.ID]tenant.Tenant{}, hints: b.Hints(), floor: newFloor(), logger: logger}
 }
 
 type leaseAdapter struct{ *natskv.Lease }

@@ -23,8 +23,11 @@ func (l *leader) load(ctx context.Context, missing []tenant.ID) {
 	}
 	l.report(ctx, func() func() {
 		read := map[tenant.ID]checkpoint{}
-		var failed error
+		born, failed := l.cfg.Budgets.Facts.Born(ctx)
 		for _, id := range missing {
+			if failed != nil {
+				break
+			}
 			state, revision, found, err := l.cfg.Budgets.Spend.Load(ctx, id)
 			if err != nil {
 				failed = err
@@ -38,12 +41,14 @@ func (l *leader) load(ctx context.Context, missing []tenant.ID) {
 			if failed != nil {
 				l.cfg.Logger.WarnContext(ctx, "what tenants have spent is not known, and nothing of theirs is granted", "error", failed)
 			}
+			if failed == nil || len(read) > 0 {
+				l.dated(ctx, born)
+			}
 			for id, kept := range read {
 				if a := l.books.accounts[id]; a == fresh[id] {
 					a.loaded, a.revision = true, kept.revision
 					if kept.found {
-						a.Restore(kept.state)
-						a.saved = a.Position()
+						l.revive(ctx, a, kept.state)
 					}
 				}
 			}
@@ -167,12 +172,19 @@ var errCaughtUp = errors.New("caught up")
 // CatchUp brings an account to the end of the log, for whoever only wants to
 // know. Nothing is set aside in it but for turns that the log says have begun.
 func CatchUp(ctx context.Context, needs *Budgeting, id tenant.ID, into *budget.Account) error {
+	born, err := needs.Facts.Born(ctx)
+	if err != nil {
+		return err
+	}
 	state, _, found, err := needs.Spend.Load(ctx, id)
 	if err != nil {
 		return err
 	}
 	if found {
 		into.Restore(state)
+		if anew(state, born) {
+			into.Anew()
+		}
 	}
 	a := &account{Account: into}
 	err = needs.Facts.Watch(ctx, []tenant.ID{id}, into.Position(), func(batch []events.Record, through uint64, caughtUp bool) error {
