@@ -29,6 +29,8 @@ type DeliveryAttempted struct {
 	Event   string          `json:"event"`
 	Object  string          `json:"object"`
 	Outcome DeliveryOutcome `json:"outcome"`
+	// Cause is the sequence of the fact in SESSIONS; 0 where there is none.
+	Cause uint64 `json:"cause,omitempty"`
 	// Status is the endpoint's HTTP status; 0 when it gave none.
 	Status int `json:"status,omitempty"`
 	// Error is a code, unless it was delivered; what the endpoint wrote is not

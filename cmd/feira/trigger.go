@@ -20,7 +20,7 @@ type triggerCommand struct {
 	Rotate     triggerRotate     `cmd:"" help:"Make a new secret and print it, this once; the old one signs beside it for a day."`
 	Test       triggerTest       `cmd:"" help:"Have the endpoint told something."`
 	Deliveries triggerDeliveries `cmd:"" help:"List the last deliveries, the newest first."`
-	Replay     triggerReplay     `cmd:"" help:"Have the endpoint told again what was given up."`
+	Replay     triggerReplay     `cmd:"" help:"Have the endpoint told again what was given up or delivered."`
 }
 
 // triggerOf names a trigger on the command line.
@@ -200,12 +200,17 @@ func (c *triggerDeliveries) Run(i *invocation) error {
 type triggerReplay struct {
 	triggerOf `embed:""`
 
-	Delivery string `help:"One delivery, by its id: msg_... Defaults to all that was given up."`
+	Delivery string        `help:"One delivery, by its id: msg_... Defaults to all that was given up." xor:"what"`
+	Since    time.Duration `help:"All that were given up or delivered in this time, as 24h." xor:"what"`
 }
 
 func (c *triggerReplay) Run(i *invocation) error {
+	what := app.TriggerReplay{Delivery: c.Delivery}
+	if c.Since > 0 {
+		what.Since = time.Now().Add(-c.Since)
+	}
 	return i.triggers(c.Tenant, func(of *app.TriggerOperator) error {
-		replayed, err := of.Replay(i.ctx, c.Trigger, c.Delivery)
+		replayed, err := of.Replay(i.ctx, c.Trigger, what)
 		if err != nil {
 			return err
 		}

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/feira-dev/feira/events"
@@ -38,6 +37,7 @@ const rotateTries = 4
 type desk struct {
 	store    *natskv.Triggers
 	streams  *bus.Triggers
+	log      *bus.Log
 	vault    *vault.Vault
 	loopback bool
 	now      func() time.Time
@@ -60,7 +60,7 @@ func (k *kit) desk(ctx context.Context) (*desk, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &desk{store: store, streams: broker.Triggers(), vault: keys, loopback: k.cfg.Triggers.Loopback, now: k.now}, nil
+	return &desk{store: store, streams: broker.Triggers(), log: broker.Log(), vault: keys, loopback: k.cfg.Triggers.Loopback, now: k.now}, nil
 }
 
 // TriggerDraft is a trigger as a person asks for it.
@@ -250,38 +250,4 @@ func (d *desk) deliveries(ctx context.Context, owner tenant.ID, id events.Trigge
 		told[at].Attempts++
 	}
 	return told[:min(limit, len(told))], nil
-}
-
-// replay has a trigger told again what was given up: all of it, or one delivery.
-// It says how many that are. A letter is taken away when its delivery is stored,
-// so one that is cut short between is told twice, under one id.
-func (d *desk) replay(ctx context.Context, owner tenant.ID, id events.TriggerID, delivery string) (int, error) {
-	found, err := d.show(ctx, owner, id)
-	if err != nil {
-		return 0, err
-	}
-	if found.Status != trigger.StatusActive {
-		return 0, fmt.Errorf("%w: %s", ErrInactiveTrigger, id)
-	}
-	letters, err := d.streams.Letters(ctx, owner, id)
-	if err != nil {
-		return 0, err
-	}
-	replayed := 0
-	for _, record := range letters {
-		letter, ok := record.Event.(*events.LetterDied)
-		if !ok || delivery != "" && letter.Header.Value(events.HeaderID) != delivery {
-			continue
-		}
-		message := events.Message{Subject: letter.Subject, Header: letter.Header, Data: letter.Data}
-		message.Header.Set(events.HeaderMsgID, string(owner)+"/"+letter.Header.Value(events.HeaderID)+"/"+strconv.FormatUint(record.Sequence, 10))
-		if err := d.streams.Publish(ctx, []events.Message{message}); err != nil {
-			return replayed, err
-		}
-		if err := d.streams.DropLetter(ctx, record.Sequence); err != nil {
-			return replayed, err
-		}
-		replayed++
-	}
-	return replayed, nil
 }

@@ -80,7 +80,7 @@ func (c counterDesk) Deliveries(ctx context.Context, owner tenant.ID, id events.
 }
 
 // Replay implements [gateway.Triggers].
-func (c counterDesk) Replay(ctx context.Context, owner tenant.ID, id events.TriggerID, delivery string) (int, error) {
-	replayed, err := c.desk.replay(ctx, owner, id, delivery)
+func (c counterDesk) Replay(ctx context.Context, owner tenant.ID, id events.TriggerID, what gateway.TriggerReplay) (int, error) {
+	replayed, err := c.desk.replay(ctx, owner, id, TriggerReplay(what))
 	return replayed, c.told(err)
 }

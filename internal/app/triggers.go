@@ -199,10 +199,9 @@ func (o *TriggerOperator) Deliveries(ctx context.Context, id events.TriggerID, l
 	return o.desk.deliveries(ctx, o.owner.ID, id, limit)
 }
 
-// Replay has the endpoint told again what was given up: one delivery, or all
-// where it is empty.
-func (o *TriggerOperator) Replay(ctx context.Context, id events.TriggerID, delivery string) (int, error) {
-	return o.desk.replay(ctx, o.owner.ID, id, delivery)
+// Replay has the endpoint told again, and says how many deliveries that are.
+func (o *TriggerOperator) Replay(ctx context.Context, id events.TriggerID, what TriggerReplay) (int, error) {
+	return o.desk.replay(ctx, o.owner.ID, id, what)
 }
 
 // dropTriggers deletes a tenant's triggers with the tenant.

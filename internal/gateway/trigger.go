@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/feira-dev/feira/events"
 	"github.com/feira-dev/feira/internal/access"
@@ -56,6 +57,14 @@ type TriggerDraft struct {
 	URL    string
 }
 
+// TriggerReplay says what an endpoint is to be told again: one delivery that was
+// given up or delivered, or all of those since a time; all that was given up
+// where both are empty.
+type TriggerReplay struct {
+	Delivery string
+	Since    time.Time
+}
+
 // Triggers keeps the tenants' triggers. Its methods wrap [ErrNoTrigger] where the
 // tenant has no such trigger, [ErrTriggerState] where its state does not allow
 // what is asked, and [trigger.ErrInvalid].
@@ -70,9 +79,8 @@ type Triggers interface {
 	Test(ctx context.Context, owner tenant.ID, id events.TriggerID) (string, error)
 	// Deliveries are the last ones, the newest attempts first.
 	Deliveries(ctx context.Context, owner tenant.ID, id events.TriggerID, limit int) ([]TriggerDelivery, error)
-	// Replay has the endpoint told again what was given up: one delivery, or all
-	// where it is empty. It says how many that are.
-	Replay(ctx context.Context, owner tenant.ID, id events.TriggerID, delivery string) (int, error)
+	// Replay has the endpoint told again, and says how many deliveries that are.
+	Replay(ctx context.Context, owner tenant.ID, id events.TriggerID, what TriggerReplay) (int, error)
 }
 
 // Errors that [Triggers] wrap.

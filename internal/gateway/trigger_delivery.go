@@ -24,8 +24,9 @@ type deliveriesOut struct {
 type replayIn struct {
 	TriggerPath
 	Body *struct {
-		_          struct{} `json:"-" additionalProperties:"true"`
-		DeliveryID string   `json:"delivery_id,omitempty" maxLength:"64" doc:"All that was given up where left out."`
+		_          struct{}  `json:"-" additionalProperties:"true"`
+		DeliveryID string    `json:"delivery_id,omitempty" maxLength:"64" doc:"One delivery that was given up or delivered, the latter as long as its event is kept. All that was given up where left out."`
+		Since      time.Time `json:"since,omitzero" doc:"Instead of one: all that were given up or delivered at this time or later."`
 	} `required:"false"`
 }
 
@@ -55,7 +56,7 @@ func (g *Gateway) deliveryRoutes(one func(method, rest, id, summary string, scop
 	test.status, test.faults = http.StatusAccepted, []int{http.StatusNotFound, http.StatusConflict}
 	serve(g, test, g.testTrigger)
 	serve(g, one(http.MethodGet, "/deliveries", "list-trigger-deliveries", "List the last deliveries, the newest first", access.ScopeTriggersRead), g.listDeliveries)
-	replay := one(http.MethodPost, "/replay", "replay-trigger", "Have the endpoint told again what was given up", access.ScopeTriggersWrite)
+	replay := one(http.MethodPost, "/replay", "replay-trigger", "Have the endpoint told again what was given up or delivered", access.ScopeTriggersWrite)
 	replay.status, replay.faults = http.StatusAccepted, []int{http.StatusNotFound, http.StatusConflict}
 	serve(g, replay, g.replayTrigger)
 }
@@ -96,12 +97,15 @@ func (g *Gateway) replayTrigger(ctx context.Context, caller access.Caller, in *r
 	if err != nil {
 		return nil, err
 	}
-	delivery := ""
+	what := TriggerReplay{}
 	if in.Body != nil {
-		delivery = in.Body.DeliveryID
+		what = TriggerReplay{Delivery: in.Body.DeliveryID, Since: in.Body.Since}
+	}
+	if what.Delivery != "" && !what.Since.IsZero() {
+		return nil, problem(http.StatusBadRequest, CodeInvalidRequest, "want delivery_id or since, not both").at("/since")
 	}
 	out := &replayOut{}
-	if out.Body.Replayed, err = g.cfg.Triggers.Replay(ctx, found.Tenant, found.ID, delivery); err != nil {
+	if out.Body.Replayed, err = g.cfg.Triggers.Replay(ctx, found.Tenant, found.ID, what); err != nil {
 		return nil, triggerProblem(err)
 	}
 	return out, nil

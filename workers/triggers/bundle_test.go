@@ -107,7 +107,7 @@ func (s *street) happen(t *testing.T, to trigger.Trigger, object string, n int) 
 	t.Helper()
 	message, err := trigger.Delivery(to, trigger.Event{
 		Name: "payment.confirmed", Tenant: to.Tenant, Object: object, At: time.Now(), Source: object, ID: time.Now().String() + object,
-		Data: map[string]any{"n": n},
+		Cause: uint64(n) + 1, Data: map[string]any{"n": n},
 	})
 	require.NoError(t, err)
 	require.NoError(t, s.Publish(t.Context(), []events.Message{message}))

@@ -119,7 +119,7 @@ func (r *round) note(ctx context.Context, a attempt, came events.DeliveryOutcome
 	key := a.item.Key
 	r.config.Observer.Attempted(came, a.ended.Sub(a.began))
 	event := &events.DeliveryAttempted{
-		Trigger: key.Trigger, ID: a.queued.ID, Event: a.queued.Event, Object: a.queued.Object, Outcome: came, Status: a.answer.Status,
+		Trigger: key.Trigger, ID: a.queued.ID, Event: a.queued.Event, Object: a.queued.Object, Outcome: came, Cause: a.queued.Cause, Status: a.answer.Status,
 		Error: code, DurationMS: a.ended.Sub(a.began).Milliseconds(), NextAt: next.UTC(),
 	}
 	envelope := events.Envelope{

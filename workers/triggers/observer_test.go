@@ -83,6 +83,7 @@ func TestAnObserverSeesWhatWaitsAndWhatCame(t *testing.T) {
 		pass(10 * time.Minute)
 		seen := w.seen()
 		require.Equal(t, []bool{true}, seen.delivers)
+		require.Equal(t, uint64(2), s.tries()[0].Cause, "what it was about can be found again")
 		require.Equal(t, 1, seen.figures.Down)
 		require.Equal(t, 6, seen.figures.Queued)
 		require.InDelta(t, 10*time.Minute, seen.figures.OldestWait, float64(time.Minute))
