@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 
 	"github.com/cenkalti/backoff/v4"
 
@@ -21,6 +22,8 @@ type Exporter struct {
 	*lifecycle.Runner
 
 	config Config
+	// unlisted is what was last warned of, so that it is once. The loop's own.
+	unlisted []string
 }
 
 // New returns an idle exporter.
@@ -106,13 +109,20 @@ func (e *Exporter) round(taking, working context.Context) error {
 		e.config.Logger.WarnContext(working, "the other side could not be told of everything; it will be told again",
 			slog.Any("error", err), slog.Int64("behind", told.Behind))
 	}
-	if len(told.Unlisted) > 0 {
-		e.config.Logger.WarnContext(working, "usage waits that the settings do not name", slog.Any("unlisted", told.Unlisted))
+	if err == nil && !slices.Equal(told.Unlisted, e.unlisted) {
+		e.unlisted = told.Unlisted
+		e.warn(working)
 	}
 	if told.Items > 0 {
 		e.config.Logger.InfoContext(working, "told of usage", slog.Int64("items", told.Items), slog.Int64("behind", told.Behind))
 	}
 	return err
+}
+
+func (e *Exporter) warn(ctx context.Context) {
+	if len(e.unlisted) > 0 {
+		e.config.Logger.WarnContext(ctx, "usage waits that the settings do not name", slog.Any("unlisted", e.unlisted))
+	}
 }
 
 // errPanic occurs when a round panics: the fault of one destination is to stop

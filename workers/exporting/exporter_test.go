@@ -3,6 +3,8 @@ package exporting_test
 import (
 	"context"
 	"errors"
+	"log/slog"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -157,12 +159,12 @@ func TestReplicasTakeTurns(t *testing.T) {
 		a := run(t, exporting.Config{Destination: "one", Teller: teller, Lease: lease, Observer: first})
 		synctest.Wait()
 		b := run(t, exporting.Config{Destination: "one", Teller: teller, Lease: lease, Observer: second})
-		lifecycle.Pause(t.Context(), 5 * time.Minute)
+		lifecycle.Pause(t.Context(), 5*time.Minute)
 		require.Positive(t, first.count())
 		require.Zero(t, second.count(), "it stands by")
 		require.NoError(t, a.Stop(t.Context()))
 		require.False(t, first.leads)
-		lifecycle.Pause(t.Context(), 11 * time.Second)
+		lifecycle.Pause(t.Context(), 11*time.Second)
 		require.Equal(t, 1, second.count(), "it has taken over")
 		require.NoError(t, b.Stop(t.Context()))
 		require.Equal(t, 1, most)
@@ -229,6 +231,26 @@ func TestSoftStopLetsABatchEnd(t *testing.T) {
 		synctest.Wait()
 		require.NoError(t, part.Stop(t.Context()))
 		require.True(t, ended)
+	})
+}
+
+// What the settings do not name is warned of when it changes, not every minute.
+func TestUnlistedIsWarnedOfOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var log strings.Builder
+		round := 0
+		part := run(t, exporting.Config{
+			Destination: "one", Logger: slog.New(slog.NewTextHandler(&log, nil)),
+			Teller: tellerFunc(func(context.Context, context.Context) (exporting.Told, error) {
+				round++
+				return exporting.Told{Unlisted: []string{"tenant_a", "tenant_b"}[:min(1+round/20, 2)]}, nil
+			}),
+		})
+		lifecycle.Pause(t.Context(), 30*time.Minute)
+		require.NoError(t, part.Stop(t.Context()))
+		require.Equal(t, 31, round)
+		require.Equal(t, 2, strings.Count(log.String(), "do not name"), log.String())
 	})
 }
 
