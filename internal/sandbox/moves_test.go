@@ -19,7 +19,7 @@ func TestParcelsMoveByTheClock(t *testing.T) {
 		return made.text("id"), made.text("codigoObjeto")
 	}
 	_, idle := register(prepost)
-	_, back := register(strings.Replace(prepost, "{", `{"observacao":"DEVOLVER",`, 1))
+	_, back := register(strings.Replace(prepost, "order-1001", "DEVOLVER", 1))
 	id, posted := register(prepost)
 	p.ok(t, "POST", "/prepostagem/v1/prepostagens/postagens", `{"idsPrepostagem":["`+id+`"]}`)
 	sees := func(label string) string {

@@ -122,6 +122,34 @@ func TestAReplicaThatDiesCostsNothing(t *testing.T) {
 	}
 }
 
+// While one replica waits for an answer, no other asks for the same tenant.
+func TestOneReplicaAsksAtATime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w, known := newWorld("acme"), newShelf()
+		var codes []string
+		for n := range 60 {
+			codes = append(codes, code(n))
+			w.moves(code(n), "RO")
+		}
+		w.registers(t, known, "acme", codes...)
+		w.answer = func(context.Context, upkeep.Question) (upkeep.Answer, bool) {
+			<-time.After(25 * time.Second)
+			return upkeep.Answer{}, false
+		}
+		for range 3 {
+			part := w.replica(t, known, known, nil)
+			defer func() { require.NoError(t, part.Stop(context.Background())) }() //nolint:usetesting // t's is over by then
+		}
+		<-time.After(14 * time.Minute)
+		require.Zero(t, w.overlaps)
+		require.Len(t, w.questions(), 2)
+		for event, times := range w.posted {
+			require.Equal(t, 1, times, event)
+		}
+	})
+}
+
 // mortal does so many steps, and then none: not even an error comes back from it
 // before its process is given up.
 type mortal struct {
@@ -240,6 +268,7 @@ func TestASilentServerHoldsUpNobodyElse(t *testing.T) {
 		require.Equal(t, map[string]int{"invoice.authorized autorizado": 1}, w.facts("nfe_1"))
 		<-time.After(13 * time.Minute)
 		require.Equal(t, map[string]int{"shipment.in_transit RO-01": 1}, w.facts(code(99)))
+		require.Zero(t, w.overlaps)
 		before := len(w.questions())
 		<-time.After(24 * time.Hour)
 		require.Less(t, len(w.questions())-before, 41*40, "who does not answer is asked ever less")
