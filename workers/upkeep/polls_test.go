@@ -276,6 +276,32 @@ func TestASilentServerHoldsUpNobodyElse(t *testing.T) {
 	})
 }
 
+// All slots of a server that does not answer are taken, and another server's are
+// free.
+func TestSlotsAreOfOneServer(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w, known := newWorld("acme", "loja", "third"), newShelf()
+		for n, id := range []events.TenantID{"acme", "loja", "third"} {
+			w.registers(t, known, id, code(n))
+		}
+		w.answer = func(ctx context.Context, question upkeep.Question) (upkeep.Answer, bool) {
+			if question.Server == "correios" {
+				<-ctx.Done() // until the lease is over
+			}
+			return upkeep.Answer{State: upkeep.AnswerAway}, question.Server == "correios"
+		}
+		part := w.replica(t, known, known, func(config *upkeep.PollsConfig) { config.Slots = 2 })
+		<-time.After(11*time.Minute + 30*time.Second)
+		require.Len(t, w.questions(), 2, "both slots are taken")
+		w.registers(t, known, "acme", "nfe_1")
+		w.status["nfe_1"] = "rejeitado"
+		<-time.After(40 * time.Second)
+		require.Equal(t, map[string]int{"invoice.rejected rejeitado": 1}, w.facts("nfe_1"))
+		_ = part.Stop(t.Context())
+	})
+}
+
 // Nobody is asked for a tenant that is paused, has lost the server, has no
 // credential or is deleted; who comes back is looked after again.
 func TestOnlyServedTenantsArePolled(t *testing.T) {

@@ -75,6 +75,9 @@ func (v *visit) claim(ctx context.Context, now time.Time) error {
 	v.mu.Lock()
 	v.hold, v.revision = v.schedule.Hold(v.id)
 	v.mu.Unlock()
+	if v.hold.Free().After(now) {
+		return ErrMoved // another has come first, and we have heard of it since the lane was due
+	}
 	taken := v.hold
 	taken.Holder, taken.Until = v.config.ID, now.UTC().Add(v.config.Lease)
 	v.hold.Holder, v.hold.Until = "", time.Time{}
