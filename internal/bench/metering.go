@@ -19,7 +19,7 @@ import (
 
 const (
 	// meteredBatch is how many messages the ledger writer gets at one time.
-	meteredBatch = 1_000
+	meteredBatch = metering.WriterBatch
 	// meteredTenants share the rows by turns.
 	meteredTenants = 50
 	// meteredAgain is which part of the batches is delivered twice.

@@ -10,6 +10,11 @@ import (
 	"github.com/feira-dev/feira/internal/usage"
 )
 
+// WriterBatch is how many messages a writer is best handed at one time: what a
+// transaction costs whatever it holds, and pages that rows of it share, are then
+// shared by many; more would hold more memory and save little.
+const WriterBatch = 2_000
+
 // WriterConfig is what a [Writer] needs.
 type WriterConfig struct {
 	// Ledger books the batches. Required.
