@@ -44,6 +44,7 @@ const (
 	HeaderRequest   = "Feira-Request" // sequence in REQUESTS, on a run
 
 	HeaderConnection = "Feira-Connection" // where a webhook came in
+	HeaderFound      = "Feira-Found"      // "true" on a webhook that Feira wrote itself, of what it found by asking
 	HeaderUnsigned   = "Feira-Unsigned"   // "true" on a webhook that nothing but its address proves
 )
 

@@ -230,6 +230,7 @@ func headerSchemas(g *generator) map[string]*jsonschema.Schema {
 	add(webhook, events.HeaderTime, at, true)
 	add(webhook, events.HeaderID, &jsonschema.Schema{Type: "string", Description: "The event's id, where the provider signed it in a header."}, false)
 	add(webhook, events.HeaderUnsigned, &jsonschema.Schema{Type: "string", Const: "true", Description: "Set where nothing but the address that it came to proves it."}, false)
+	add(webhook, events.HeaderFound, &jsonschema.Schema{Type: "string", Const: "true", Description: "Set where Feira found it by asking, and no provider sent it."}, false)
 	return map[string]*jsonschema.Schema{"event": event, "request": asked, "run": run, "webhook": webhook}
 }
 

@@ -21,13 +21,19 @@ type Webhook struct {
 	// Unsigned is set where nothing but the address that it came to proves it: what
 	// it says has to be asked for again before it counts.
 	Unsigned bool
+	// Found is set where no provider sent it: Feira asked what had become of things,
+	// and wrote it in the provider's form.
+	Found    bool
 	Received time.Time
 	Body     []byte
 }
 
 // Message lays the webhook out for the wire.
 func (w Webhook) Message() Message {
-	header := make(Header, 5)
+	header := make(Header, 6)
+	if w.Found {
+		header.Set(HeaderFound, "true")
+	}
 	if w.Unsigned {
 		header.Set(HeaderUnsigned, "true")
 	}
@@ -59,6 +65,6 @@ func ParseWebhook(message Message) (Webhook, error) {
 	}
 	return Webhook{
 		Tenant: tenant, Server: parts[3], Connection: connection,
-		Event: header.Value(HeaderID), Unsigned: header.Value(HeaderUnsigned) == "true", Received: received, Body: message.Data,
+		Event: header.Value(HeaderID), Unsigned: header.Value(HeaderUnsigned) == "true", Found: header.Value(HeaderFound) == "true", Received: received, Body: message.Data,
 	}, nil
 }

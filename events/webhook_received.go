@@ -49,6 +49,17 @@ const (
 	FactVerificationRejected Fact = "verification.rejected"
 )
 
+// Facts of a connection that Feira finds by looking after it.
+const (
+	// FactWebhookInterrupted: the provider has stopped telling, after too many
+	// refusals or by somebody's order.
+	FactWebhookInterrupted Fact = "connection.webhook_interrupted"
+	// FactWebhookFailing: it is about to.
+	FactWebhookFailing Fact = "connection.webhook_failing"
+	// FactWebhookResumed: Feira has had it go on.
+	FactWebhookResumed Fact = "connection.webhook_resumed"
+)
+
 // WebhookReceived is one event of a provider's, told once however often the
 // provider sent it. It stands in the log of the session that made the object,
 // else of the one that a rule of the tenant's opened for it, else of the
@@ -82,6 +93,8 @@ type WebhookReceived struct {
 	// Unconfirmed is set where nothing but the address that it came to speaks for
 	// it: it was not signed, and the provider, asked, did not say the same.
 	Unconfirmed bool `json:"unconfirmed,omitempty"`
+	// Found is set where the provider did not tell it: Feira found it by asking.
+	Found bool `json:"found,omitempty"`
 	// Request is the one that a rule of the tenant's made of it.
 	Request RequestID `json:"request,omitempty"`
 }

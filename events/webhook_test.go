@@ -15,7 +15,7 @@ import (
 func TestWebhooksRoundTrip(t *testing.T) {
 	t.Parallel()
 	sent := events.Webhook{
-		Tenant: "acme", Server: "asaas", Connection: "con_1", Event: "msg_1", Unsigned: true,
+		Tenant: "acme", Server: "asaas", Connection: "con_1", Event: "msg_1", Unsigned: true, Found: true,
 		Received: time.Date(2026, 11, 29, 12, 0, 0, 1000, time.UTC), Body: []byte("{not json"),
 	}
 	message := sent.Message()

@@ -121,7 +121,11 @@ func buildUpkeep(ctx context.Context, k *kit) (lifecycle.Part, error) {
 	if err != nil {
 		return nil, err
 	}
-	parts := []lifecycle.Part{renewals}
+	selfcheck, err := k.selfcheck(ctx, keys, client)
+	if err != nil {
+		return nil, err
+	}
+	parts := []lifecycle.Part{renewals, selfcheck}
 	if k.cfg.Upkeep.Polls == config.PollsOn {
 		polls, err := buildPolls(ctx, k)
 		if err != nil {

@@ -20,6 +20,11 @@ type Upkeep struct {
 	// PollFirst is the first pause before an object is asked for, and the shortest.
 	// Defaults to that of its kind: 10 min for a parcel, 30 s for a document.
 	PollFirst time.Duration `name:"poll-first" help:"First and shortest pause before an object is asked for; by its kind when 0." env:"FEIRA_UPKEEP_POLL_FIRST" default:"0s"`
+	// Selfcheck is the pause between two looks at the webhooks of connections.
+	// Each look opens credentials, which the audit tells. Defaults to 15 min.
+	Selfcheck time.Duration `name:"selfcheck" help:"Pause between two looks at the webhooks of connections." env:"FEIRA_UPKEEP_SELFCHECK" default:"15m"`
+	// Resume has a provider go on that has stopped telling of things.
+	Resume bool `name:"resume" help:"Have a provider go on that has stopped sending webhooks." env:"FEIRA_UPKEEP_RESUME"`
 }
 
 // Whether there are polls.
@@ -34,6 +39,7 @@ func (u Upkeep) WithDefaults() Upkeep {
 	fill(&u.Pace, time.Second)
 	fill(&u.Polls, PollsOn)
 	fill(&u.PollSlots, 16)
+	fill(&u.Selfcheck, 15*time.Minute)
 	return u
 }
 
@@ -48,5 +54,6 @@ func (u Upkeep) faults() faults {
 	if u.PollFirst != 0 {
 		faults.add("poll_first", checkDuration(u.PollFirst, time.Millisecond, 24*time.Hour))
 	}
+	faults.add("selfcheck", checkDuration(u.Selfcheck, 10*time.Millisecond, 24*time.Hour))
 	return faults
 }

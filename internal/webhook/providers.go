@@ -54,7 +54,7 @@ func readStripeEvent(d document) Event {
 // another name in events of other objects.
 func readAsaas(d document) Event {
 	event := Event{ID: d.text("id"), Kind: d.text("event"), OccurredAt: moment(d.text("dateCreated"))}
-	for _, name := range []string{"payment", "transfer", "invoice", "subscription", "bill"} {
+	for _, name := range []string{"payment", "transfer", "invoice", "subscription", "bill", "webhook"} {
 		object := d.at(name)
 		if object.text("id") == "" {
 			continue
@@ -225,7 +225,7 @@ func readGeneric(d document) Event {
 	return event
 }
 
-// Known reports whether a fact is one of Feira's words.
+// Known reports whether a fact is one of Feira's words for what providers tell.
 func Known(fact events.Fact) bool {
 	switch fact {
 	case events.FactPaymentConfirmed, events.FactPaymentFailed, events.FactPaymentRefunded, events.FactPaymentDisputed, events.FactPaymentUpdated,
@@ -234,6 +234,8 @@ func Known(fact events.Fact) bool {
 		events.FactMessageReceived, events.FactMessageDelivered, events.FactMessageRead, events.FactMessageFailed,
 		events.FactVerificationApproved, events.FactVerificationRejected:
 		return true
+	case events.FactWebhookInterrupted, events.FactWebhookFailing, events.FactWebhookResumed:
+		return false // no provider's to say
 	}
 	return false
 }

@@ -6,6 +6,11 @@
 // [Lookout] and [Polls], which ask providers that send no webhooks for what our
 // calls made there, and post what is new as if the provider had sent it.
 //
+// It owns [Selfcheck] too, which looks after the webhooks of connections: that a
+// provider has stopped telling, or is about to, is raised, and what it did not
+// tell is found by listing and fed in like a webhook. One connection at a time;
+// what several processes find counts once, behind [Post].
+//
 // Of renewals it promises a bounded pace: one at a time, with a pause after each.
 // One process of it is enough, and any number do no harm: who renews is decided
 // by the credential's own claim, behind [Renewer]. An account whose provider

@@ -25,6 +25,10 @@
 // rate, before any rule holds for it ([Asker]). Where the provider does not say
 // the same the event is told as unconfirmed, and only rules that say so take it.
 //
+// What upkeep finds at a provider that was not told comes in like a webhook
+// ([events.Webhook.Found]). It counts once, and not if it was told; nor does what
+// the provider tells of it later.
+//
 // It does not verify: gateways do, before they take a webhook in. It does not
 // pull, acknowledge or wait; whoever hands it deliveries does.
 package webhooks

@@ -39,6 +39,11 @@ func referenceKey(tenant events.TenantID, server, reference string) string {
 	return "r." + short(digest("reference", string(tenant), server, reference))
 }
 
+// wordKey names what can be told of an object once, or found.
+func wordKey(webhook events.Webhook, word string) string {
+	return "w." + short(digest("word", string(webhook.Tenant), webhook.Connection, word))
+}
+
 // requestID follows from the event, so that a request that is published again is
 // the same one.
 func requestID(webhook events.Webhook, event string) events.RequestID {

@@ -108,6 +108,9 @@ func read(message events.Message) (arrival, error) {
 	if err != nil {
 		return arrival{Webhook: sent}, err
 	}
+	if sent.Found && event.Fact == "" {
+		event.Fact = webhook.WarningOf(event.Kind)
+	}
 	return arrival{Webhook: sent, event: event, key: eventKey(sent, event.ID)}, nil
 }
 
@@ -130,6 +133,9 @@ func (w *Worker) take(ctx context.Context, a arrival, message events.Message, co
 	}
 	if !known {
 		return w.bury(ctx, a.Tenant, message, grave{ReasonUnknownTenant, fmt.Errorf("tenant %q is not registered", a.Tenant), count})
+	}
+	if news, err := w.news(ctx, a); err != nil || !news {
+		return err
 	}
 	decided, revision, fresh, err := w.claim(ctx, a, customer)
 	if err != nil || decided.Done {
@@ -279,7 +285,7 @@ func (a arrival) fact(decided plan) *events.WebhookReceived {
 	return &events.WebhookReceived{
 		Connection: a.Connection, Server: a.Server, Event: a.event.ID, Kind: a.event.Kind, Fact: a.event.Fact, Object: a.event.Object,
 		ToolCall: decided.ToolCall, Status: a.event.Status, OccurredAt: a.event.OccurredAt, Late: decided.Late, Request: decided.Request,
-		Unconfirmed: decided.Unconfirmed,
+		Unconfirmed: decided.Unconfirmed, Found: a.Found,
 	}
 }
 
