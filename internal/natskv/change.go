@@ -64,7 +64,7 @@ func (w *tenantWatch) entry(ctx context.Context, entry jetstream.KeyValueEntry) 
 		w.known[id] = sighting{revision: last.revision, round: w.round}
 		return
 	}
-	value, err := readTenant(entry)
+	value, err := w.tenants.read(entry.Key(), entry.Value())
 	if err != nil {
 		w.tenants.passOver(ctx, entry, err)
 		if known {

@@ -50,6 +50,7 @@ func furnishAs(t *testing.T, server *testenv.Server, replicas int) *bench {
 		{Bucket: events.BucketTenants},
 		{Bucket: events.BucketVault},
 		{Bucket: events.BucketSpend},
+		{Bucket: events.BucketTriggers},
 		{Bucket: events.BucketLeases},
 		{Bucket: events.BucketKeys},
 		{Bucket: events.BucketRates, TTL: events.RatesAge, Storage: jetstream.MemoryStorage},

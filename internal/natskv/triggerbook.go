@@ -59,7 +59,7 @@ func (b *TriggerBook) entry(ctx context.Context, entry jetstream.KeyValueEntry) 
 		}
 		return
 	}
-	read, err := readTrigger(entry.Key(), entry.Value())
+	read, err := b.triggers.read(entry.Key(), entry.Value())
 	if err != nil {
 		b.triggers.passOver(ctx, entry, err)
 		return
