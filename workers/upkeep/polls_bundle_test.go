@@ -258,6 +258,26 @@ func (w *world) moves(object, code string) {
 	w.scans[object] = append([]string{fmt.Sprintf(`{"codigo":%q,"tipo":"01","dtHrCriado":%q,"descricao":"Objeto"}`, code, at)}, w.scans[object]...)
 }
 
+// becomes gives a document a status.
+func (w *world) becomes(document, status string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.status[document] = status
+}
+
+// posts counts how often each event was posted.
+func (w *world) posts() map[string]int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return maps.Clone(w.posted)
+}
+
+func (w *world) overlapped() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.overlaps
+}
+
 func (w *world) questions() []asked {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -42,7 +42,7 @@ func TestAParcelsWayIsToldOnce(t *testing.T) {
 		require.Equal(t, map[string]int{
 			"shipment.posted PO-01": 1, "shipment.in_transit RO-01": 1, "shipment.in_transit OEC-01": 1, "shipment.delivered BDE-01": 1,
 		}, w.facts(code(1)))
-		for event, times := range w.posted {
+		for event, times := range w.posts() {
 			require.Equal(t, 1, times, event)
 		}
 		require.Equal(t, poll.EndingStatus, known.watch(t, key("acme", code(1))).Ended)
@@ -142,9 +142,9 @@ func TestOneReplicaAsksAtATime(t *testing.T) {
 			defer func() { require.NoError(t, part.Stop(context.Background())) }() //nolint:usetesting // t's is over by then
 		}
 		<-time.After(14 * time.Minute)
-		require.Zero(t, w.overlaps)
+		require.Zero(t, w.overlapped())
 		require.Len(t, w.questions(), 2)
-		for event, times := range w.posted {
+		for event, times := range w.posts() {
 			require.Equal(t, 1, times, event)
 		}
 	})
@@ -251,7 +251,7 @@ func TestASilentServerHoldsUpNobodyElse(t *testing.T) {
 			w.registers(t, known, id, code(n))
 		}
 		w.registers(t, known, "loja", code(99), "nfe_1")
-		w.status["nfe_1"] = "autorizado"
+		w.becomes("nfe_1", "autorizado")
 		w.answer = func(ctx context.Context, question upkeep.Question) (upkeep.Answer, bool) {
 			if question.Server != "correios" || question.Tenant == "loja" {
 				return upkeep.Answer{}, false
@@ -268,7 +268,7 @@ func TestASilentServerHoldsUpNobodyElse(t *testing.T) {
 		require.Equal(t, map[string]int{"invoice.authorized autorizado": 1}, w.facts("nfe_1"))
 		<-time.After(13 * time.Minute)
 		require.Equal(t, map[string]int{"shipment.in_transit RO-01": 1}, w.facts(code(99)))
-		require.Zero(t, w.overlaps)
+		require.Zero(t, w.overlapped())
 		before := len(w.questions())
 		<-time.After(24 * time.Hour)
 		require.Less(t, len(w.questions())-before, 41*40, "who does not answer is asked ever less")
@@ -295,7 +295,7 @@ func TestSlotsAreOfOneServer(t *testing.T) {
 		<-time.After(11*time.Minute + 30*time.Second)
 		require.Len(t, w.questions(), 2, "both slots are taken")
 		w.registers(t, known, "acme", "nfe_1")
-		w.status["nfe_1"] = "rejeitado"
+		w.becomes("nfe_1", "rejeitado")
 		<-time.After(40 * time.Second)
 		require.Equal(t, map[string]int{"invoice.rejected rejeitado": 1}, w.facts("nfe_1"))
 		_ = part.Stop(t.Context())
@@ -341,7 +341,7 @@ func TestOnePoisonedObjectSpoilsNoBatch(t *testing.T) {
 		}
 		w.registers(t, known, "acme", codes...)
 		w.answer = func(_ context.Context, question upkeep.Question) (upkeep.Answer, bool) {
-			return upkeep.Answer{State: upkeep.AnswerRefused}, len(w.asked) > 0 && contains(w.questions(), code(7))
+			return upkeep.Answer{State: upkeep.AnswerRefused}, contains(w.questions(), code(7))
 		}
 		part := w.replica(t, known, known, nil)
 		<-time.After(24 * time.Hour)
