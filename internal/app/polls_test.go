@@ -159,8 +159,9 @@ func (b *postBundle) run(t *testing.T, roles ...Role) {
 	t.Helper()
 	running, stop := context.WithCancel(context.WithoutCancel(t.Context()))
 	ready, stopped := make(chan struct{}), make(chan error, 1)
+	tel := b.telemetry(t)
 	go func() {
-		stopped <- RunRoles(running, b.world.cfg, b.telemetry(t), roles, func(Addresses) { close(ready) })
+		stopped <- RunRoles(running, b.world.cfg, tel, roles, func(Addresses) { close(ready) })
 	}()
 	t.Cleanup(func() {
 		stop()
