@@ -154,7 +154,7 @@ func buildMeter(ctx context.Context, k *kit) (lifecycle.Part, error) {
 		return nil, err
 	}
 	booking, err := broker.NewBatches(bus.BatchConfig{
-		Stream: events.StreamUsage, Durable: events.DurableLedger, Handler: writer.Handle, Max: metering.WriterBatch, Logger: k.log,
+		Stream: events.StreamUsage, Durable: events.DurableLedger, Stage: writer.Stage, Max: metering.WriterBatch, Logger: k.log,
 	})
 	if err != nil {
 		return nil, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"os"
 	"path/filepath"
 	"slices"
@@ -101,19 +102,49 @@ func (g ground) book(ctx context.Context, config ledger.Config) (speed float64, 
 		return 0, false, err
 	}
 	begun := time.Now()
-	for i, batch := range g.batches {
-		if err := writer.Handle(ctx, batch); err != nil {
+	for handle := range g.staged(ctx, writer) {
+		if err := handle(ctx); err != nil {
 			return 0, false, err
-		}
-		if i%meteredAgain == 0 {
-			if err := writer.Handle(ctx, batch); err != nil {
-				return 0, false, err
-			}
 		}
 	}
 	speed = perSecond(g.rows, time.Since(begun))
 	exact, err = g.same(ctx, book)
 	return speed, exact, err
+}
+
+// staged hands out what books each batch, staged as the consumer of the broker's
+// stream does it: while the one before it is booked.
+func (g ground) staged(ctx context.Context, writer *metering.Writer) iter.Seq[func(context.Context) error] {
+	return func(yield func(func(context.Context) error) bool) {
+		ctx, cancel := context.WithCancel(ctx)
+		ahead := make(chan func(context.Context) error)
+		go func() {
+			defer close(ahead)
+			for i, batch := range g.batches {
+				times := 1
+				if i%meteredAgain == 0 {
+					times = 2
+				}
+				for range times {
+					select {
+					case ahead <- writer.Stage(batch):
+					case <-ctx.Done():
+						return
+					}
+				}
+			}
+		}()
+		defer func() {
+			cancel()
+			for range ahead { // until it has ended
+			}
+		}()
+		for handle := range ahead {
+			if !yield(handle) {
+				return
+			}
+		}
+	}
 }
 
 func (g ground) same(ctx context.Context, book *ledger.Ledger) (bool, error) {

@@ -16,6 +16,11 @@ import (
 // bear repetition.
 type BatchHandler func(ctx context.Context, batch []events.Message) error
 
+// BatchStage does what can be done of a batch while the one before it is worked
+// on, and returns the rest, which is as a [BatchHandler]: batches are worked on one
+// at a time and in order.
+type BatchStage func(batch []events.Message) (handle func(ctx context.Context) error)
+
 // BatchConfig says how to work on a stream in batches.
 type BatchConfig struct {
 	// Name is for logs. Defaults to "stream/durable".
@@ -29,9 +34,11 @@ type BatchConfig struct {
 	// MaxWait is how long the first message of a batch waits for others.
 	// Defaults to 20 ms.
 	MaxWait time.Duration
-	// Handler works on one batch at a time; or Each does, which settles every
-	// message by itself. One of them is required.
+	// Handler works on one batch at a time; or Stage does, which begins with the
+	// next one meanwhile; or Each does, which settles every message by itself. One
+	// of them is required.
 	Handler BatchHandler
+	Stage   BatchStage
 	Each    EachHandler
 	// Confirm names the subject that the broker's confirmation of a message's end
 	// goes to, where somebody else waits for it. Defaults to none.
@@ -70,8 +77,14 @@ func (c BatchConfig) Validate() error {
 	if c.Durable == "" {
 		fault("durable is missing")
 	}
-	if (c.Handler == nil) == (c.Each == nil) {
-		fault("handler is missing, or each is set beside it")
+	ways := 0
+	for _, set := range []bool{c.Handler != nil, c.Stage != nil, c.Each != nil} {
+		if set {
+			ways++
+		}
+	}
+	if ways != 1 {
+		fault("one of handler, stage and each must be set")
 	}
 	if c.Max < 1 || c.MaxWait <= 0 || c.Idle <= 0 || c.RetryBase <= 0 || c.RetryCap < c.RetryBase {
 		fault("max, max_wait, idle and retry_base must be positive, and retry_cap not below retry_base")

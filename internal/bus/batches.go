@@ -52,22 +52,30 @@ func (b *Batches) run(fetch, work context.Context, ready func()) error {
 	}
 	defer pulls.close()
 	ready()
+	if b.config.Stage != nil {
+		b.runAhead(fetch, work, pulls, lease)
+		return nil
+	}
 	for fetch.Err() == nil {
-		batch, err := b.gather(work, pulls)
-		if err != nil && b.bus.nc.IsConnected() { // else the connection's own lines say it all
-			b.config.Logger.WarnContext(work, "pulling a batch", slog.String("part", b.config.Name), slog.Any("error", err))
-		}
-		if err != nil {
-			pause(fetch, b.config.RetryBase)
-		}
-		if len(batch.messages) == 0 {
-			continue
-		}
 		// Also after a soft stop: a batch in hand is work begun, and one given back
 		// comes again only after its lease when the broker stops too.
-		b.work(fetch, work, batch, lease)
+		if batch := b.next(fetch, work, pulls); len(batch.messages) > 0 {
+			b.work(fetch, work, batch, lease)
+		}
 	}
 	return nil
+}
+
+// next gathers a batch, which is empty when there is none.
+func (b *Batches) next(fetch, work context.Context, pulls *puller) gathered {
+	batch, err := b.gather(work, pulls)
+	if err != nil && b.bus.nc.IsConnected() { // else the connection's own lines say it all
+		b.config.Logger.WarnContext(work, "pulling a batch", slog.String("part", b.config.Name), slog.Any("error", err))
+	}
+	if err != nil {
+		pause(fetch, b.config.RetryBase)
+	}
+	return batch
 }
 
 // open finds the consumer, or makes it, and returns its lease.
@@ -113,7 +121,7 @@ func (b *Batches) gather(work context.Context, pulls *puller) (gathered, error) 
 	return batch, pulls.fetch(b.config.Max-1, b.config.MaxWait, work.Done(), take)
 }
 
-// work hands the batch to the handler until it is done, or the part stops.
+// work does one batch.
 func (b *Batches) work(fetch, work context.Context, batch gathered, lease time.Duration) {
 	stopExtending := b.extend(work, batch, lease)
 	defer stopExtending()
@@ -121,17 +129,23 @@ func (b *Batches) work(fetch, work context.Context, batch gathered, lease time.D
 		b.each(work, batch)
 		return
 	}
+	b.settle(fetch, work, batch, func(ctx context.Context) error { return b.config.Handler(ctx, batch.messages) })
+}
+
+// settle calls the handler until it is done with the batch, or the part stops:
+// then the batch is given back, and settle returns false.
+func (b *Batches) settle(fetch, work context.Context, batch gathered, handle func(context.Context) error) bool {
 	policy := backoff.NewExponentialBackOff(backoff.WithInitialInterval(b.config.RetryBase),
 		backoff.WithMaxInterval(b.config.RetryCap), backoff.WithMaxElapsedTime(0))
 	for attempt := 1; ; attempt++ {
-		err := b.call(work, batch.messages)
+		err := b.call(work, handle)
 		if err == nil {
 			b.acknowledge(work, batch)
-			return
+			return true
 		}
 		if fetch.Err() != nil {
 			b.giveBack(work, batch)
-			return
+			return false
 		}
 		after := policy.NextBackOff()
 		b.config.Logger.ErrorContext(work, "batch is tried again", slog.String("part", b.config.Name), slog.Int("messages", len(batch.messages)),
@@ -140,7 +154,7 @@ func (b *Batches) work(fetch, work context.Context, batch gathered, lease time.D
 	}
 }
 
-func (b *Batches) call(ctx context.Context, messages []events.Message) (err error) {
+func (b *Batches) call(ctx context.Context, handle func(context.Context) error) (err error) {
 	defer func() {
 		value := recover()
 		if value == nil {
@@ -149,7 +163,7 @@ func (b *Batches) call(ctx context.Context, messages []events.Message) (err erro
 		err = fmt.Errorf("%w: %v", ErrPanic, value)
 		b.config.Logger.ErrorContext(ctx, "batch panicked", slog.Any("value", value), slog.String("stack", string(debug.Stack())))
 	}()
-	return b.config.Handler(ctx, messages)
+	return handle(ctx)
 }
 
 // acknowledge has the last word only confirmed to itself: the broker reads them

@@ -77,11 +77,7 @@ func TestBatchesHandOverEachOnce(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	const count = 2500
-	var all []events.Message
-	for n := range count {
-		all = append(all, usageOf(t, acme, n))
-	}
-	require.NoError(t, b.bus.Usage().Publish(t.Context(), all))
+	b.fill(t, count)
 	var done tally
 	failed := false
 	part := b.batches(t, bus.BatchConfig{Max: 400, Handler: func(_ context.Context, batch []events.Message) error {

@@ -85,9 +85,12 @@ func TestEachSurvivesAPanic(t *testing.T) {
 func TestBatchesHaveOneHandler(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	_, err := b.bus.NewBatches(bus.BatchConfig{
-		Stream: events.StreamUsage, Durable: events.DurableLedger, Handler: func(context.Context, []events.Message) error { return nil },
-		Each: func(context.Context, []bus.Delivery) []error { return nil },
-	})
-	require.ErrorContains(t, err, "each is set beside it")
+	handler := func(context.Context, []events.Message) error { return nil }
+	stage := func([]events.Message) func(context.Context) error { return nil }
+	each := func(context.Context, []bus.Delivery) []error { return nil }
+	for _, config := range []bus.BatchConfig{{}, {Handler: handler, Each: each}, {Handler: handler, Stage: stage}, {Stage: stage, Each: each}} {
+		config.Stream, config.Durable = events.StreamUsage, events.DurableLedger
+		_, err := b.bus.NewBatches(config)
+		require.ErrorContains(t, err, "one of handler, stage and each must be set")
+	}
 }

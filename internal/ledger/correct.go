@@ -231,7 +231,11 @@ func (b *booking) recount(ctx context.Context, id usage.ID, before []usage.Quant
 
 func (b *booking) addQuantities(ctx context.Context, row usage.Row, quantities []usage.Quantity) error {
 	row.Quantities = quantities
-	return b.addRollups(ctx, []*entry{{hashedRow: hashedRow{Row: row}, day: b.ledger.day(row)}})
+	sums, err := rollups([]*entry{{hashedRow: hashedRow{Row: row}, day: b.ledger.day(row)}})
+	if err != nil {
+		return err
+	}
+	return b.addRollups(ctx, sums)
 }
 
 func (b *booking) subtractQuantities(ctx context.Context, row usage.Row, quantities []usage.Quantity) error {

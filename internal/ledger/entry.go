@@ -35,6 +35,8 @@ type draft struct {
 	// are new as a whole, and the key finds the others out, so the first try
 	// takes all for new; but of an untimely row nothing is inserted.
 	wary bool
+	// plan takes all rows for new; it is not made for who is wary.
+	plan plan
 }
 
 func (l *Ledger) draft(batch usage.Batch) (draft, error) {
@@ -51,6 +53,13 @@ func (l *Ledger) draft(batch usage.Batch) (draft, error) {
 		if err := drafted.add(l, late.Row); err != nil {
 			return draft{}, err
 		}
+	}
+	if drafted.wary {
+		return drafted, nil
+	}
+	var err error
+	if drafted.plan, err = l.plan(drafted, make(map[usage.ID]usage.Hash, len(drafted.entries))); err != nil {
+		return draft{}, err
 	}
 	return drafted, nil
 }
@@ -71,13 +80,14 @@ func (d *draft) add(ledger *Ledger, row usage.Row) error {
 	return nil
 }
 
-// append adds the values of the columns of [dialect.rowShape].
-func (e *entry) append(args []any, recordedAt int64) []any {
+// append adds the values of the columns of [dialect.rowShape], with room for those
+// that [plan.complete] fills in.
+func (e *entry) append(args []any) []any {
 	return append(args,
 		string(e.Tenant), e.Source, e.Event, e.hash[:], string(e.Meter), string(e.Session), string(e.Request),
 		e.Server, e.Tool, e.Model, e.Outcome, flag(e.Billable), string(e.Environment), e.quantities,
 		int64(e.Attempts), e.Duration.Milliseconds(), e.metadata, e.day,
-		nanos(e.OccurredAt), nanos(e.ReceivedAt), recordedAt, int64(e.Sequence), e.number) //nolint:gosec // a stream does not reach 2^63 messages
+		nanos(e.OccurredAt), nanos(e.ReceivedAt), nil, int64(e.Sequence), nil) //nolint:gosec // a stream does not reach 2^63 messages
 }
 
 func compareIDs(a, b usage.ID) int {

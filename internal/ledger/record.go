@@ -16,15 +16,36 @@ import (
 // quarantine, all or nothing. After nil it is on disk. Recording what was
 // recorded before changes nothing and is counted as duplicates.
 func (l *Ledger) Record(ctx context.Context, batch usage.Batch) (usage.Outcome, error) {
-	if batch.Len() == 0 {
-		return usage.Outcome{}, nil
+	book, err := l.Stage(batch)
+	if err != nil {
+		return usage.Outcome{}, err
 	}
-	if err := l.dialect.makeRoom(ctx, l.writer, batch.Rows); err != nil {
-		return usage.Outcome{}, fmt.Errorf("recording usage: %w", err)
-	}
+	return book(ctx)
+}
+
+// Stage does what can be done of [Ledger.Record] without the database, and
+// returns the rest, which may be called again after an error. One batch can be
+// staged while the one before it is booked.
+func (l *Ledger) Stage(batch usage.Batch) (book func(ctx context.Context) (usage.Outcome, error), err error) {
 	drafted, err := l.draft(batch)
 	if err != nil {
-		return usage.Outcome{}, fmt.Errorf("recording usage: %w", err)
+		return nil, fmt.Errorf("recording usage: %w", err)
+	}
+	return func(ctx context.Context) (usage.Outcome, error) {
+		outcome, err := l.bookDraft(ctx, drafted)
+		if err != nil {
+			return usage.Outcome{}, fmt.Errorf("recording usage: %w", err)
+		}
+		return outcome, nil
+	}, nil
+}
+
+func (l *Ledger) bookDraft(ctx context.Context, drafted draft) (usage.Outcome, error) {
+	if drafted.batch.Len() == 0 {
+		return usage.Outcome{}, nil
+	}
+	if err := l.dialect.makeRoom(ctx, l.writer, drafted.batch.Rows); err != nil {
+		return usage.Outcome{}, err
 	}
 	outcome, err := l.record(ctx, drafted)
 	if errors.Is(err, ErrRaced) && !drafted.wary {
@@ -32,10 +53,7 @@ func (l *Ledger) Record(ctx context.Context, batch usage.Batch) (usage.Outcome, 
 		drafted.wary = true
 		outcome, err = l.record(ctx, drafted)
 	}
-	if err != nil {
-		return usage.Outcome{}, fmt.Errorf("recording usage: %w", err)
-	}
-	return outcome, nil
+	return outcome, err
 }
 
 func (l *Ledger) record(ctx context.Context, drafted draft) (outcome usage.Outcome, err error) {
@@ -61,30 +79,29 @@ type booking struct {
 func (b *booking) book(ctx context.Context, drafted draft) (usage.Outcome, error) {
 	var outcome usage.Outcome
 	batch := drafted.batch
-	sorted, err := b.sort(ctx, drafted)
+	planned, err := b.plan(ctx, drafted)
 	if err != nil {
 		return outcome, err
 	}
 	if err := b.openNumbers(ctx); err != nil {
 		return outcome, err
 	}
-	fresh := sorted.fresh
-	if err := b.insertRows(ctx, fresh); err != nil {
+	if err := b.insertRows(ctx, planned); err != nil {
 		return outcome, err
 	}
-	if err := b.addRollups(ctx, fresh); err != nil {
+	if err := b.addRollups(ctx, planned.rollups); err != nil {
 		return outcome, err
 	}
-	corrected, refused, err := b.correct(ctx, fresh, batch.Corrections)
+	corrected, refused, err := b.correct(ctx, planned.fresh, batch.Corrections)
 	if err != nil {
 		return outcome, err
 	}
-	outcome.Inserted = len(fresh) + corrected
-	b.refused = len(sorted.untimely) + len(refused)
-	if outcome.Conflicts, err = b.insertConflicts(ctx, sorted.conflicts); err != nil {
+	outcome.Inserted = len(planned.fresh) + corrected
+	b.refused = len(planned.untimely) + len(refused)
+	if outcome.Conflicts, err = b.insertConflicts(ctx, planned.conflicts); err != nil {
 		return outcome, err
 	}
-	if outcome.Quarantined, err = b.insertRejected(ctx, slices.Concat(batch.Rejected, sorted.untimely, refused)); err != nil {
+	if outcome.Quarantined, err = b.insertRejected(ctx, slices.Concat(batch.Rejected, planned.untimely, refused)); err != nil {
 		return outcome, err
 	}
 	outcome.Duplicates = batch.Len() - outcome.Total()
@@ -107,43 +124,17 @@ func (b *booking) closeNumbers(ctx context.Context) error {
 	return nil
 }
 
-// conflict is a row that contradicts the one that is kept.
-type conflict struct {
-	hashedRow
-	kept usage.Hash
-}
-
-// sorted is a batch's rows by what becomes of them; what is in none of these
-// has been recorded before.
-type sorted struct {
-	fresh     []*entry
-	conflicts []conflict
-	untimely  []usage.Rejected
-}
-
-// sort parts rows that are new from those that contradict a row. The first row
-// of an id wins, in the ledger and within the batch.
-func (b *booking) sort(ctx context.Context, drafted draft) (sorted, error) {
+// plan is the draft's own where that takes all for new, and otherwise one of what
+// the ledger has.
+func (b *booking) plan(ctx context.Context, drafted draft) (plan, error) {
+	if !drafted.wary {
+		return drafted.plan, nil
+	}
 	known, err := b.known(ctx, drafted)
 	if err != nil {
-		return sorted{}, fmt.Errorf("looking events up: %w", err)
+		return plan{}, fmt.Errorf("looking events up: %w", err)
 	}
-	timely := len(drafted.batch.Rows)
-	parted := sorted{fresh: make([]*entry, 0, timely)}
-	for i := range drafted.entries {
-		row := &drafted.entries[i]
-		kept, seen := known[row.ID]
-		switch {
-		case seen && kept != row.hash:
-			parted.conflicts = append(parted.conflicts, conflict{hashedRow: row.hashedRow, kept: kept})
-		case !seen && i >= timely:
-			parted.untimely = append(parted.untimely, drafted.batch.Untimely[i-timely].Rejected())
-		case !seen:
-			known[row.ID] = row.hash
-			parted.fresh = append(parted.fresh, row)
-		}
-	}
-	return parted, nil
+	return b.ledger.plan(drafted, known)
 }
 
 // knownShape asks the table that decides which events are new.
@@ -159,13 +150,9 @@ func (l *Ledger) knownShape() shape {
 	}
 }
 
-// known holds the hashes of those rows whose ids the ledger has; none where the
-// booking takes them all for new.
+// known holds the hashes of those rows whose ids the ledger has.
 func (b *booking) known(ctx context.Context, drafted draft) (map[usage.ID]usage.Hash, error) {
 	known := make(map[usage.ID]usage.Hash, len(drafted.entries))
-	if !drafted.wary {
-		return known, nil
-	}
 	args := make([]any, 0, len(drafted.entries)*3)
 	for i := range drafted.entries {
 		id := &drafted.entries[i].ID
@@ -183,42 +170,20 @@ func (b *booking) known(ctx context.Context, drafted draft) (map[usage.ID]usage.
 	return known, err
 }
 
-func (d dialect) claimShape() shape {
-	return shape{d.inserting + " usage_ids (tenant_id, source, event_id, hash, occurred_at) ", kinds("tttbi"), ""}
-}
-
-func (d dialect) rowShape() shape {
-	return shape{
-		d.inserting + " usage_rows (tenant_id, source, event_id, hash, meter, session_id, request_id, server, tool, model," +
-			" outcome, billable, environment, quantities, attempts, duration_ms, metadata, day, occurred_at, received_at, recorded_at, sequence, number) ",
-		kinds("tttbtttttttittiittiiiii"), "",
-	}
-}
-
-// insertRows writes new rows, in the order of their keys, so that what lies
-// side by side is written at once. Where one is known the whole batch is given
-// up: what it inserted must not be summed a second time.
-func (b *booking) insertRows(ctx context.Context, fresh []*entry) error {
-	for _, row := range fresh {
+// insertRows writes new rows. Where one is known the whole batch is given up: what
+// it inserted must not be summed a second time.
+func (b *booking) insertRows(ctx context.Context, planned plan) error {
+	for _, row := range planned.fresh {
 		b.number++
 		row.number = b.number
 	}
-	rows := slices.SortedFunc(slices.Values(fresh), func(a, b *entry) int { return compareIDs(a.ID, b.ID) })
+	planned.complete(b.recordedAt)
 	if b.ledger.claims != nil {
-		args := make([]any, 0, len(rows)*5)
-		for _, row := range rows {
-			args = append(args, string(row.Tenant), row.Source, row.Event, row.hash[:], nanos(row.OccurredAt))
-		}
-		if err := b.insertAll(ctx, b.ledger.claims, args); err != nil {
+		if err := b.insertAll(ctx, b.ledger.claims, planned.claims); err != nil {
 			return fmt.Errorf("claiming events: %w", err)
 		}
 	}
-	args := make([]any, 0, len(rows)*len(b.ledger.dialect.rowShape().columns))
-	recorded := nanos(b.recordedAt)
-	for _, row := range rows {
-		args = row.append(args, recorded)
-	}
-	if err := b.insertAll(ctx, b.ledger.inserts, args); err != nil {
+	if err := b.insertAll(ctx, b.ledger.inserts, planned.values); err != nil {
 		return fmt.Errorf("inserting rows: %w", err)
 	}
 	return nil

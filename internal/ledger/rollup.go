@@ -38,11 +38,7 @@ func rollupShape() shape { return shape{rollupHead, kinds("tttttttitii"), rollup
 
 // addRollups adds the quantities of new rows to their sums, in the order of
 // keys: two writers then take the same locks in the same order.
-func (b *booking) addRollups(ctx context.Context, rows []*entry) error {
-	rollups, err := b.rollups(rows)
-	if err != nil {
-		return fmt.Errorf("summing rows: %w", err)
-	}
+func (b *booking) addRollups(ctx context.Context, rollups []rollup) error {
 	var args []any
 	for _, sum := range rollups {
 		args = append(args, string(sum.tenant), sum.day, string(sum.Meter), sum.Unit, sum.Server, sum.Tool, sum.Model,
@@ -54,7 +50,8 @@ func (b *booking) addRollups(ctx context.Context, rows []*entry) error {
 	return nil
 }
 
-func (b *booking) rollups(rows []*entry) ([]rollup, error) {
+// rollups are the sums of rows.
+func rollups(rows []*entry) ([]rollup, error) {
 	sums := map[rollupKey]usage.Amount{}
 	for _, row := range rows {
 		key := rollupKey{tenant: row.Tenant, day: row.day}
@@ -62,7 +59,7 @@ func (b *booking) rollups(rows []*entry) ([]rollup, error) {
 			key.Key = row.Key(quantity.Unit)
 			sum, err := sums[key].Add(quantity.Amount)
 			if err != nil {
-				return nil, err
+				return nil, fmt.Errorf("summing rows: %w", err)
 			}
 			sums[key] = sum
 		}

@@ -25,7 +25,7 @@ type SessionLog interface {
 
 // Ledger books usage.
 type Ledger interface {
-	// Record books a batch in one transaction. After nil it is on disk;
-	// recording it again changes nothing.
-	Record(ctx context.Context, batch usage.Batch) (usage.Outcome, error)
+	// Stage prepares a batch and returns what books it in one transaction. After
+	// its nil the batch is on disk; booking it again changes nothing.
+	Stage(batch usage.Batch) (book func(ctx context.Context) (usage.Outcome, error), err error)
 }

@@ -59,11 +59,29 @@ func NewWriter(config WriterConfig) (*Writer, error) {
 // batch be acknowledged; after an error the whole batch is to be handed in
 // again.
 func (w *Writer) Handle(ctx context.Context, batch []events.Message) error {
+	return w.Stage(batch)(ctx)
+}
+
+// Stage reads a batch of USAGE, and returns the rest of [Writer.Handle]: batches
+// are booked in their order, and each can be staged while the one before it is
+// booked.
+func (w *Writer) Stage(batch []events.Message) (handle func(ctx context.Context) error) {
 	read := readAll(batch)
-	outcome, err := w.ledger.Record(ctx, read)
-	if err != nil {
-		return fmt.Errorf("booking usage: %w", err)
+	book, err := w.ledger.Stage(read)
+	return func(ctx context.Context) error {
+		if err != nil {
+			return fmt.Errorf("booking usage: %w", err)
+		}
+		outcome, err := book(ctx)
+		if err != nil {
+			return fmt.Errorf("booking usage: %w", err)
+		}
+		w.report(ctx, read, outcome)
+		return nil
 	}
+}
+
+func (w *Writer) report(ctx context.Context, read usage.Batch, outcome usage.Outcome) {
 	if outcome.Conflicts > 0 {
 		w.logger.ErrorContext(ctx, "usage events contradict recorded ones", slog.Int("conflicts", outcome.Conflicts))
 	}
@@ -71,7 +89,6 @@ func (w *Writer) Handle(ctx context.Context, batch []events.Message) error {
 		w.logger.WarnContext(ctx, "usage events put into quarantine", slog.Int("quarantined", outcome.Quarantined),
 			slog.String("first_reason", string(firstReason(read))))
 	}
-	return nil
 }
 
 // firstReason is why a message of the batch was put aside, as far as the batch

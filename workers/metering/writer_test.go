@@ -116,13 +116,15 @@ type brokenLedger struct {
 	after bool
 }
 
-func (b brokenLedger) Record(ctx context.Context, batch usage.Batch) (usage.Outcome, error) {
-	if b.after {
-		if _, err := b.Ledger.Record(ctx, batch); err != nil {
-			return usage.Outcome{}, err
+func (b brokenLedger) Stage(batch usage.Batch) (func(context.Context) (usage.Outcome, error), error) {
+	return func(ctx context.Context) (usage.Outcome, error) {
+		if b.after {
+			if _, err := b.Record(ctx, batch); err != nil {
+				return usage.Outcome{}, err
+			}
 		}
-	}
-	return usage.Outcome{}, errBoom
+		return usage.Outcome{}, errBoom
+	}, nil
 }
 
 func TestWriterIsNotDoneBeforeTheLedgerIs(t *testing.T) {
