@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
 
 	"github.com/feira-dev/feira/events"
@@ -137,6 +138,11 @@ func TestDeposedLeaderGrantsNothing(t *testing.T) {
 	// The broker takes a grant only behind the last one that its sender knows.
 	// Had it taken one of the deposed, it would have refused the next one of
 	// the new leader.
+	if grantRefused.MatchString(standby.Output()) {
+		for _, grant := range grants.since(time.Time{}) {
+			t.Logf("%s %s after %s", grant.at.Format("05.000000"), grant.msg.Subject, grant.msg.Header.Get(jetstream.ExpectedLastSeqHeader))
+		}
+	}
 	require.NotRegexp(t, grantRefused, standby.Output())
 	require.NotRegexp(t, lostLease, standby.Output())
 	stream, err := m.js.Stream(t.Context(), events.StreamRuns)

@@ -169,11 +169,13 @@ func TestIDsTellTriggersAndFactsApart(t *testing.T) {
 func TestAttemptsAreSpreadOverThreeDays(t *testing.T) {
 	t.Parallel()
 	var waits []time.Duration
-	at, more := born, true
-	for now := born; more; now = at {
-		if at, more = trigger.Next(born, now); more {
-			waits = append(waits, at.Sub(now))
+	for now := born; ; {
+		at, more := trigger.Next(born, now)
+		if !more {
+			break
 		}
+		waits = append(waits, at.Sub(now))
+		now = at
 	}
 	require.Equal(t, []time.Duration{
 		5 * time.Second, 5 * time.Second, 10 * time.Second, 20 * time.Second, 40 * time.Second, 80 * time.Second, 160 * time.Second,

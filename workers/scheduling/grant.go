@@ -9,12 +9,17 @@ import (
 )
 
 // grant sends runs while there is a free slot and somebody who may have it.
+//
+// The clock is asked before each: a leader that was frozen hears at once of all
+// that ended meanwhile, and each end lets it grant one more, expecting one more
+// sequence than before. Sooner or later it would expect the one that the stream has
+// by its successor's grants, and the broker would take what it sends.
 func (l *leader) grant(ctx context.Context) {
 	if !l.grants() || l.settling {
 		return
 	}
 	now := l.cfg.Now()
-	for refused := 0; l.inflight < l.window && refused < refusalsAtOnce; {
+	for refused := 0; l.inflight < l.window && refused < refusalsAtOnce && l.tenure.Valid(); {
 		request, ok := l.queue.Next(now)
 		if !ok {
 			return

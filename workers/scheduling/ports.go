@@ -16,6 +16,9 @@ type Lease interface {
 
 // Tenure is a leadership that is held.
 type Tenure interface {
+	// Valid reports whether it is held by the clock: after a pause of the whole
+	// process it says no at once, where Lost may need a moment.
+	Valid() bool
 	// Lost is closed when the leadership is over, at the latest when another
 	// may have it.
 	Lost() <-chan struct{}

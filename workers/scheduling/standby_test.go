@@ -105,6 +105,7 @@ func TestStandbyForgetsWhatItWasNotTold(t *testing.T) {
 type handedOut struct{ tenures chan *term }
 
 type term struct {
+	expired  atomic.Bool // by the clock, and nobody has told yet
 	lost     chan struct{}
 	released sync.Once
 	over     chan struct{}
@@ -120,6 +121,8 @@ func (h handedOut) Acquire(ctx context.Context, _ string) (scheduling.Tenure, er
 		return nil, context.Cause(ctx)
 	}
 }
+
+func (t *term) Valid() bool { return !t.expired.Load() }
 
 func (t *term) Lost() <-chan struct{} { return t.lost }
 
@@ -154,6 +157,33 @@ func TestDeposedLeaderStandsByAndLeadsAgain(t *testing.T) {
 	lease.tenures <- newTerm()
 	b.requireServed(t, terms*count)
 	require.EqualValues(t, 1, counted.begun.Load(), "the index is not built again")
+}
+
+// A leader whose lease has run out by the clock grants nothing more, whatever it
+// hears of before it hears of that.
+func TestALeaderOfThePastGrantsNothing(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.tenant("tenant_acme", 3, 1)
+	lease, seen := handedOut{tenures: make(chan *term, 1)}, &diary{}
+	b.lease, b.observer = lease, seen
+	heard := b.listening()
+	b.scheduler(t, "only")
+	b.pool(t, "w1", 4)
+	past := newTerm()
+	past.expired.Store(true)
+	lease.tenures <- past
+	hears(t, heard, "leading")
+	const count = 5
+	for range count {
+		b.publish(t, events.RequestParams{Tenant: "tenant_acme"})
+	}
+	require.Eventually(t, func() bool { return seen.read().figures.Queued == count }, patience, pace)
+	require.Empty(t, seen.read().waits, "a grant")
+	close(past.lost)
+	<-past.over
+	lease.tenures <- newTerm()
+	b.requireServed(t, count)
 }
 
 // A standby holds nobody to a backlog, for to it what runs is queued too; once
