@@ -38,7 +38,7 @@ func specs() []spec {
 	return []spec{
 		{RoleMeter, "writes usage and the ledger from the session logs", buildMeter},
 		{RoleScheduler, "grants waiting requests fairly, one leader at a time", buildScheduler},
-		{RoleUpkeep, "renews the tokens of accounts that nobody uses, and polls providers that send no webhooks", buildUpkeep},
+		{RoleUpkeep, "renews the tokens of accounts that nobody uses, polls providers that send no webhooks, and looks after those that stop", buildUpkeep},
 		{RoleWebhooks, "routes providers' events to sessions and requests", buildWebhooks},
 		{RoleTriggers, "tells tenants' endpoints what their agents did", buildTriggers},
 		{RoleExporter, "tells other systems of usage", buildExporter},

@@ -29,7 +29,7 @@ func RunRoles(ctx context.Context, cfg config.Config, tel *telemetry.Telemetry, 
 // run runs roles, and closes the kit behind them.
 func (k *kit) run(ctx context.Context, roles []Role, onReady func(Addresses)) error {
 	defer k.close()
-	if err := k.provision(ctx); err != nil {
+	if err := k.patiently(ctx, func() error { return k.provision(ctx) }); err != nil {
 		return err
 	}
 	group, err := buildRoles(ctx, k, roles)
@@ -65,7 +65,11 @@ func buildRoles(ctx context.Context, k *kit, roles []Role) (lifecycle.Part, erro
 		if !wanted[s.role] {
 			continue
 		}
-		part, err := s.build(ctx, k)
+		var part lifecycle.Part
+		err := k.patiently(ctx, func() (err error) {
+			part, err = s.build(ctx, k)
+			return err
+		})
 		if err != nil {
 			return nil, fmt.Errorf("building role %s: %w", s.role, err)
 		}

@@ -60,7 +60,7 @@ func killMeters(t *testing.T, dsn string) {
 	before := 0
 	for range meterDeaths {
 		meter := m.role(t, "meter")
-		require.Eventually(t, func() bool { return booked(t, operator) > before }, patience, time.Millisecond, "the meter books nothing")
+		require.Eventually(t, func() bool { return booked(t, operator) > before }, patience, 10*time.Millisecond, "the meter books nothing")
 		meter.Kill(t)
 		before = booked(t, operator)
 	}
