@@ -247,7 +247,7 @@ func TestUnlistedIsWarnedOfOnce(t *testing.T) {
 				return exporting.Told{Unlisted: []string{"tenant_a", "tenant_b"}[:min(1+round/20, 2)]}, nil
 			}),
 		})
-		lifecycle.Pause(t.Context(), 30*time.Minute)
+		lifecycle.Pause(t.Context(), 30*time.Minute+time.Second)
 		require.NoError(t, part.Stop(t.Context()))
 		require.Equal(t, 31, round)
 		require.Equal(t, 2, strings.Count(log.String(), "do not name"), log.String())
