@@ -2,32 +2,38 @@ package trigger
 
 import "time"
 
-const (
-	// leastWait and mostWait bound how long a delivery waits for its next attempt.
-	leastWait = 5 * time.Second
-	mostWait  = 12 * time.Hour
-	// keptFor is how long one is tried.
-	keptFor = 72 * time.Hour
-)
+// offsets are when a delivery is tried, counted from when it was taken in: waits
+// of 0, 5 s, 5 m, 30 m, 2 h, 5 h, 10 h, 14 h, 20 h and 24 h, as Standard Webhooks
+// proposes. They follow from the delivery's own time, so that nobody has to
+// remember how often it was tried.
+func offsets() []time.Duration {
+	waits := []time.Duration{
+		0, 5 * time.Second, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 5 * time.Hour, 10 * time.Hour,
+		14 * time.Hour, 20 * time.Hour, 24 * time.Hour,
+	}
+	for i := 1; i < len(waits); i++ {
+		waits[i] += waits[i-1]
+	}
+	return waits
+}
+
+// slack is how soon after an attempt the next one may be: the attempt itself
+// takes time.
+const slack = time.Second
 
 // Next is when a delivery that was taken in at a time is tried again after an
 // attempt that ended now; false when that was the last one.
-//
-// It waits for as long again as it has been on its way, so that the waits double:
-// 5 s, 5 s, 10 s, 20 s ... 12 h, 12 h. They follow from the delivery's own time:
-// nobody has to remember how often it was tried, and one whose first attempt came
-// late, behind others, is not made to wait for a place in a table that it missed.
 func Next(accepted, now time.Time) (time.Time, bool) {
-	last := accepted.Add(keptFor)
-	if !now.Before(last) {
-		return time.Time{}, false
+	for _, offset := range offsets() {
+		if at := accepted.Add(offset); at.After(now.Add(slack)) {
+			return at, true
+		}
 	}
-	at := now.Add(min(max(now.Sub(accepted), leastWait), mostWait))
-	if at.After(last) {
-		at = last
-	}
-	return at, true
+	return time.Time{}, false
 }
 
-// KeptFor is how long a delivery is tried: three days.
-func KeptFor() time.Duration { return keptFor }
+// KeptFor is how long a delivery is tried: a little over three days.
+func KeptFor() time.Duration {
+	all := offsets()
+	return all[len(all)-1]
+}

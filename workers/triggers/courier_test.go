@@ -112,7 +112,7 @@ func TestAFailingEventHoldsItsObjectAlone(t *testing.T) {
 		}
 		pass(time.Hour)
 		require.Equal(t, map[string][]int{"good": {0, 1, 2}}, s.tales("shop.example"))
-		require.EqualValues(t, 11, tries.Load())
+		require.EqualValues(t, 4, tries.Load())
 		pass(trigger.KeptFor() - time.Hour + time.Minute)
 		require.Len(t, s.letters(), 3, "each is given up three days after it came")
 		require.Equal(t, "gave_up", s.letters()[0].Reason)
