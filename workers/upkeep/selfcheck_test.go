@@ -214,8 +214,8 @@ func TestWhatWasNotStoredIsFedInAgain(t *testing.T) {
 	})
 }
 
-func TestSelfcheckIsAPart(t *testing.T) {
-	t.Parallel()
+// It counts goroutines, which those of others would disturb: it is not parallel.
+func TestSelfcheckIsAPart(t *testing.T) { //nolint:paralleltest // as said
 	lifecycletest.Stress(t, func() lifecycle.Part {
 		b := newBank("ca_1")
 		check, err := upkeep.NewSelfcheck(upkeep.SelfcheckConfig{Connections: b, Inspector: b, Post: b})

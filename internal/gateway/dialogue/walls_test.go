@@ -230,7 +230,7 @@ func (b *wallBundle) field(t *testing.T, answer *Answer, name string) string {
 func (b *wallBundle) written(t *testing.T) map[string]uint64 {
 	t.Helper()
 	last := testenv.Written(t, b.Dev.NATS)
-	for _, bucket := range []string{events.BucketLeases, events.BucketSpend, events.BucketKeys, events.BucketRates, events.BucketObjects} {
+	for _, bucket := range []string{events.BucketLeases, events.BucketSpend, events.BucketKeys, events.BucketRates, events.BucketObjects, events.BucketCursors} {
 		delete(last, "KV_"+bucket)
 	}
 	return last
