@@ -1,6 +1,7 @@
 package upkeep
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -62,11 +63,11 @@ type PollsConfig struct {
 }
 
 func (c PollsConfig) withDefaults() PollsConfig {
-	fill(&c.Look, DefaultLook)
-	fill(&c.Slots, DefaultPollSlots)
-	fill(&c.Batches, DefaultPollBatches)
-	fill(&c.Lease, DefaultPollLease)
-	fill(&c.Rest, DefaultPollRest)
+	c.Look = cmp.Or(c.Look, DefaultLook)
+	c.Slots = cmp.Or(c.Slots, DefaultPollSlots)
+	c.Batches = cmp.Or(c.Batches, DefaultPollBatches)
+	c.Lease = cmp.Or(c.Lease, DefaultPollLease)
+	c.Rest = cmp.Or(c.Rest, DefaultPollRest)
 	if c.Observer == nil {
 		c.Observer = unobserved{}
 	}
@@ -77,13 +78,6 @@ func (c PollsConfig) withDefaults() PollsConfig {
 		c.Now = time.Now
 	}
 	return c
-}
-
-func fill[T comparable](field *T, value T) {
-	var zero T
-	if *field == zero {
-		*field = value
-	}
 }
 
 // Validate joins every fault, each naming its field.

@@ -1,6 +1,7 @@
 package upkeep
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,15 +40,9 @@ type Config struct {
 }
 
 func (c Config) withDefaults() Config {
-	if c.Every == 0 {
-		c.Every = DefaultEvery
-	}
-	if c.Pace == 0 {
-		c.Pace = DefaultPace
-	}
-	if c.AskAgain == 0 {
-		c.AskAgain = DefaultAskAgain
-	}
+	c.Every = cmp.Or(c.Every, DefaultEvery)
+	c.Pace = cmp.Or(c.Pace, DefaultPace)
+	c.AskAgain = cmp.Or(c.AskAgain, DefaultAskAgain)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -97,16 +92,8 @@ func NewRenewals(config Config) (*Renewals, error) {
 // whose refresh token may be spent already, and begins no other.
 func (r *Renewals) run(fetch, work context.Context, ready func()) error {
 	ready()
-	next := time.NewTicker(r.config.Every)
-	defer next.Stop()
-	for {
-		r.look(fetch, work)
-		select {
-		case <-next.C:
-		case <-fetch.Done():
-			return nil
-		}
-	}
+	every(fetch, r.config.Every, func() { r.look(fetch, work) })
+	return nil
 }
 
 func (r *Renewals) look(fetch, work context.Context) {

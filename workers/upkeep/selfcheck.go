@@ -1,6 +1,7 @@
 package upkeep
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -49,15 +50,9 @@ type SelfcheckConfig struct {
 }
 
 func (c SelfcheckConfig) withDefaults() SelfcheckConfig {
-	if c.Every == 0 {
-		c.Every = DefaultSelfcheckEvery
-	}
-	if c.Pace == 0 {
-		c.Pace = DefaultPace
-	}
-	if c.Alarm == 0 {
-		c.Alarm = DefaultAlarm
-	}
+	c.Every = cmp.Or(c.Every, DefaultSelfcheckEvery)
+	c.Pace = cmp.Or(c.Pace, DefaultPace)
+	c.Alarm = cmp.Or(c.Alarm, DefaultAlarm)
 	if c.Observer == nil {
 		c.Observer = unchecked{}
 	}
@@ -110,16 +105,8 @@ func NewSelfcheck(config SelfcheckConfig) (*Selfcheck, error) {
 
 func (s *Selfcheck) run(fetch, _ context.Context, ready func()) error {
 	ready()
-	next := time.NewTicker(s.config.Every)
-	defer next.Stop()
-	for {
-		s.look(fetch)
-		select {
-		case <-next.C:
-		case <-fetch.Done():
-			return nil
-		}
-	}
+	every(fetch, s.config.Every, func() { s.look(fetch) })
+	return nil
 }
 
 // look goes through all connections, one after the other.
