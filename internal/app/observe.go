@@ -1,8 +1,6 @@
 package app
 
 import (
-	"fmt"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -15,40 +13,31 @@ import (
 // added up; and only once its index is built, lest a new leader seem to have
 // nothing to do. None has a label: tenants are too many for that.
 type observer struct {
-	leads  *prometheus.Desc
-	gauges []gauge
+	leading[scheduling.Figures]
 
 	granted prometheus.Counter
 	refused prometheus.Counter
 	waits   prometheus.Histogram
-
-	mu      sync.Mutex // of what is below: scrapes come from other goroutines
-	leading bool
-	figures *scheduling.Figures // nil: there is nothing to show
-}
-
-// gauge is a figure of the queue.
-type gauge struct {
-	desc *prometheus.Desc
-	read func(scheduling.Figures) float64
 }
 
 func newObserver() *observer {
-	of := func(name, help string, read func(scheduling.Figures) float64) gauge {
-		return gauge{prometheus.NewDesc("feira_queue_"+name, help, nil, nil), read}
+	of := func(name, help string, read func(scheduling.Figures) float64) gauge[scheduling.Figures] {
+		return gauge[scheduling.Figures]{prometheus.NewDesc("feira_queue_"+name, help, nil, nil), read}
 	}
-	return &observer{
-		leads: prometheus.NewDesc("feira_scheduler_leader", "1 while this scheduler leads, 0 while it stands by.", nil, nil),
-		gauges: []gauge{
-			of("queued", "Requests that wait.", func(f scheduling.Figures) float64 { return float64(f.Queued) }),
-			of("running", "Runs that are granted and not over.", func(f scheduling.Figures) float64 { return float64(f.Running) }),
-			of("slots", "Slots of the live workers.", func(f scheduling.Figures) float64 { return float64(f.Slots) }),
-			of("workers", "Live workers.", func(f scheduling.Figures) float64 { return float64(f.Workers) }),
-			of("busy_tenants", "Tenants with requests queued or running.", func(f scheduling.Figures) float64 { return float64(f.Busy) }),
-			of("oldest_wait_seconds", "How long the oldest queued request has been waiting.",
-				func(f scheduling.Figures) float64 { return f.OldestWait.Seconds() }),
-			of("desired_workers", "Workers with slots enough for what runs and for what would start at once if slots were free.",
-				func(f scheduling.Figures) float64 { return float64(f.DesiredWorkers) }),
+	o := &observer{
+		leading: leading[scheduling.Figures]{
+			leads: prometheus.NewDesc("feira_scheduler_leader", "1 while this scheduler leads, 0 while it stands by.", nil, nil),
+			gauges: []gauge[scheduling.Figures]{
+				of("queued", "Requests that wait.", func(f scheduling.Figures) float64 { return float64(f.Queued) }),
+				of("running", "Runs that are granted and not over.", func(f scheduling.Figures) float64 { return float64(f.Running) }),
+				of("slots", "Slots of the live workers.", func(f scheduling.Figures) float64 { return float64(f.Slots) }),
+				of("workers", "Live workers.", func(f scheduling.Figures) float64 { return float64(f.Workers) }),
+				of("busy_tenants", "Tenants with requests queued or running.", func(f scheduling.Figures) float64 { return float64(f.Busy) }),
+				of("oldest_wait_seconds", "How long the oldest queued request has been waiting.",
+					func(f scheduling.Figures) float64 { return f.OldestWait.Seconds() }),
+				of("desired_workers", "Workers with slots enough for what runs and for what would start at once if slots were free.",
+					func(f scheduling.Figures) float64 { return float64(f.DesiredWorkers) }),
+			},
 		},
 		granted: prometheus.NewCounter(prometheus.CounterOpts{Name: "feira_scheduler_grants_total", Help: "Grants that the broker stored."}),
 		refused: prometheus.NewCounter(prometheus.CounterOpts{
@@ -59,32 +48,18 @@ func newObserver() *observer {
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600},
 		}),
 	}
+	o.always = []prometheus.Collector{o.granted, o.refused, o.waits}
+	return o
 }
 
 // watch registers an observer for as long as the kit is open.
 func (k *kit) watch() (*observer, error) {
 	o := newObserver()
-	registry := k.telemetry.Registry()
-	if err := registry.Register(o); err != nil {
-		return nil, fmt.Errorf("registering the scheduler's metrics: %w", err)
-	}
-	k.closers = append(k.closers, func() { registry.Unregister(o) })
-	return o, nil
+	return o, k.register("the scheduler", o)
 }
 
 // Leads implements [scheduling.Observer].
-func (o *observer) Leads(yes bool) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.leading, o.figures = yes, nil
-}
-
-// Stands implements [scheduling.Observer].
-func (o *observer) Stands(figures scheduling.Figures) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.figures = &figures
-}
+func (o *observer) Leads(yes bool) { o.lead(yes) }
 
 // Granted implements [scheduling.Observer].
 func (o *observer) Granted(waited time.Duration, err error) {
@@ -94,35 +69,4 @@ func (o *observer) Granted(waited time.Duration, err error) {
 	}
 	o.waits.Observe(waited.Seconds())
 	o.granted.Inc()
-}
-
-// Describe implements [prometheus.Collector].
-func (o *observer) Describe(to chan<- *prometheus.Desc) {
-	to <- o.leads
-	for _, g := range o.gauges {
-		to <- g.desc
-	}
-	o.granted.Describe(to)
-	o.refused.Describe(to)
-	o.waits.Describe(to)
-}
-
-// Collect implements [prometheus.Collector].
-func (o *observer) Collect(to chan<- prometheus.Metric) {
-	o.mu.Lock()
-	leading, figures := o.leading, o.figures
-	o.mu.Unlock()
-	leads := 0.0
-	if leading {
-		leads = 1
-	}
-	to <- prometheus.MustNewConstMetric(o.leads, prometheus.GaugeValue, leads)
-	if figures != nil {
-		for _, g := range o.gauges {
-			to <- prometheus.MustNewConstMetric(g.desc, prometheus.GaugeValue, g.read(*figures))
-		}
-	}
-	o.granted.Collect(to)
-	o.refused.Collect(to)
-	o.waits.Collect(to)
 }

@@ -1,7 +1,6 @@
 package app
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -35,14 +34,7 @@ func (k *kit) watchExports() (*exportObserver, error) {
 		failures: counter("failures_total", "Rounds after which the system had not been told of everything."),
 		now:      k.now,
 	}
-	registry := k.telemetry.Registry()
-	for _, one := range []prometheus.Collector{o.leads, o.behind, o.waiting, o.told, o.items, o.failures} {
-		if err := registry.Register(one); err != nil {
-			return nil, fmt.Errorf("registering the exporter's metrics: %w", err)
-		}
-		k.closers = append(k.closers, func() { registry.Unregister(one) })
-	}
-	return o, nil
+	return o, k.register("the exporter", o.leads, o.behind, o.waiting, o.told, o.items, o.failures)
 }
 
 // Leads implements [exporting.Observer].

@@ -1,8 +1,6 @@
 package app
 
 import (
-	"fmt"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -16,39 +14,31 @@ import (
 // are verdicts and reasons, of which there are a few: tenants, triggers and what
 // endpoints answer are too many.
 type tellings struct {
-	tells  *prometheus.Desc
-	gauges []tellingGauge
+	leading[triggers.Figures]
 
 	attempts   *prometheus.CounterVec
 	took       prometheus.Histogram
 	givenUp    *prometheus.CounterVec
 	facts      prometheus.Counter
 	deliveries prometheus.Counter
-
-	mu         sync.Mutex // of what is below: scrapes come from other goroutines
-	delivering bool
-	figures    *triggers.Figures // nil: there is nothing to show
-}
-
-type tellingGauge struct {
-	desc *prometheus.Desc
-	read func(triggers.Figures) float64
 }
 
 func newTellings() *tellings {
-	of := func(name, help string, read func(triggers.Figures) float64) tellingGauge {
-		return tellingGauge{prometheus.NewDesc("feira_triggers_"+name, help, nil, nil), read}
+	of := func(name, help string, read func(triggers.Figures) float64) gauge[triggers.Figures] {
+		return gauge[triggers.Figures]{prometheus.NewDesc("feira_triggers_"+name, help, nil, nil), read}
 	}
 	counter := func(name, help string) prometheus.CounterOpts {
 		return prometheus.CounterOpts{Name: "feira_triggers_" + name + "_total", Help: help}
 	}
 	t := &tellings{
-		tells: prometheus.NewDesc("feira_triggers_leader", "1 while this process tells endpoints, 0 while it stands by.", nil, nil),
-		gauges: []tellingGauge{
-			of("queued", "Deliveries that wait or are under way.", func(f triggers.Figures) float64 { return float64(f.Queued) }),
-			of("inflight", "Deliveries under way.", func(f triggers.Figures) float64 { return float64(f.Inflight) }),
-			of("dead_endpoints", "Triggers whose endpoint has failed several times in a row.", func(f triggers.Figures) float64 { return float64(f.Down) }),
-			of("oldest_wait_seconds", "How long the oldest delivery has been waiting.", func(f triggers.Figures) float64 { return f.OldestWait.Seconds() }),
+		leading: leading[triggers.Figures]{
+			leads: prometheus.NewDesc("feira_triggers_leader", "1 while this process tells endpoints, 0 while it stands by.", nil, nil),
+			gauges: []gauge[triggers.Figures]{
+				of("queued", "Deliveries that wait or are under way.", func(f triggers.Figures) float64 { return float64(f.Queued) }),
+				of("inflight", "Deliveries under way.", func(f triggers.Figures) float64 { return float64(f.Inflight) }),
+				of("dead_endpoints", "Triggers whose endpoint has failed several times in a row.", func(f triggers.Figures) float64 { return float64(f.Down) }),
+				of("oldest_wait_seconds", "How long the oldest delivery has been waiting.", func(f triggers.Figures) float64 { return f.OldestWait.Seconds() }),
+			},
 		},
 		attempts: prometheus.NewCounterVec(counter("attempts", "Attempts to tell an endpoint, by what came of them."), []string{"verdict"}),
 		took: prometheus.NewHistogram(prometheus.HistogramOpts{
@@ -59,6 +49,7 @@ func newTellings() *tellings {
 		facts:      prometheus.NewCounter(counter("facts", "Facts of session logs that were looked at.")),
 		deliveries: prometheus.NewCounter(counter("deliveries", "Deliveries that were made of them.")),
 	}
+	t.always = []prometheus.Collector{t.attempts, t.took, t.givenUp, t.facts, t.deliveries}
 	for _, verdict := range []events.DeliveryOutcome{events.DeliveryDone, events.DeliveryFailed, events.DeliveryDead} {
 		t.attempts.WithLabelValues(string(verdict)) // a rate needs its zero
 	}
@@ -68,27 +59,11 @@ func newTellings() *tellings {
 // watchTriggers registers an observer for as long as the kit is open.
 func (k *kit) watchTriggers() (*tellings, error) {
 	t := newTellings()
-	registry := k.telemetry.Registry()
-	if err := registry.Register(t); err != nil {
-		return nil, fmt.Errorf("registering the metrics of triggers: %w", err)
-	}
-	k.closers = append(k.closers, func() { registry.Unregister(t) })
-	return t, nil
+	return t, k.register("triggers", t)
 }
 
 // Delivers implements [triggers.Observer].
-func (t *tellings) Delivers(yes bool) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.delivering, t.figures = yes, nil
-}
-
-// Stands implements [triggers.Observer].
-func (t *tellings) Stands(figures triggers.Figures) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.figures = &figures
-}
+func (t *tellings) Delivers(yes bool) { t.lead(yes) }
 
 // Attempted implements [triggers.Observer].
 func (t *tellings) Attempted(outcome events.DeliveryOutcome, took time.Duration) {
@@ -103,39 +78,4 @@ func (t *tellings) GivenUp(reason string) { t.givenUp.WithLabelValues(reason).In
 func (t *tellings) Read(facts, deliveries int) {
 	t.facts.Add(float64(facts))
 	t.deliveries.Add(float64(deliveries))
-}
-
-func (t *tellings) always() []prometheus.Collector {
-	return []prometheus.Collector{t.attempts, t.took, t.givenUp, t.facts, t.deliveries}
-}
-
-// Describe implements [prometheus.Collector].
-func (t *tellings) Describe(to chan<- *prometheus.Desc) {
-	to <- t.tells
-	for _, g := range t.gauges {
-		to <- g.desc
-	}
-	for _, one := range t.always() {
-		one.Describe(to)
-	}
-}
-
-// Collect implements [prometheus.Collector].
-func (t *tellings) Collect(to chan<- prometheus.Metric) {
-	t.mu.Lock()
-	delivering, figures := t.delivering, t.figures
-	t.mu.Unlock()
-	tells := 0.0
-	if delivering {
-		tells = 1
-	}
-	to <- prometheus.MustNewConstMetric(t.tells, prometheus.GaugeValue, tells)
-	if figures != nil {
-		for _, g := range t.gauges {
-			to <- prometheus.MustNewConstMetric(g.desc, prometheus.GaugeValue, g.read(*figures))
-		}
-	}
-	for _, one := range t.always() {
-		one.Collect(to)
-	}
 }

@@ -164,14 +164,7 @@ func (k *kit) watchPolls() (*pollObserver, error) {
 		failed:  counter("failures_total", "Times that what was found or due could not be written down.", "server"),
 		watched: prometheus.NewGauge(prometheus.GaugeOpts{Name: "feira_polls_watched", Help: "Objects that are polled, the same in every replica."}),
 	}
-	registry := k.telemetry.Registry()
-	for _, one := range []prometheus.Collector{o.asked, o.objects, o.told, o.failed, o.watched} {
-		if err := registry.Register(one); err != nil {
-			return nil, fmt.Errorf("registering the metrics of polls: %w", err)
-		}
-		k.closers = append(k.closers, func() { registry.Unregister(one) })
-	}
-	return o, nil
+	return o, k.register("polls", o.asked, o.objects, o.told, o.failed, o.watched)
 }
 
 // Asked implements [upkeep.PollObserver].

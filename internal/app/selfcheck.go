@@ -177,14 +177,7 @@ func (k *kit) watchWebhooks() (*webhookObserver, error) {
 		failing: prometheus.NewGauge(prometheus.GaugeOpts{Name: "feira_webhook_queues_failing", Help: "Connections whose provider is about to stop sending webhooks."}),
 		found:   prometheus.NewCounter(prometheus.CounterOpts{Name: "feira_webhook_events_found_total", Help: "Events that were found by listing, and fed in; most were told as well."}),
 	}
-	registry := k.telemetry.Registry()
-	for _, one := range []prometheus.Collector{o.stopped, o.failing, o.found} {
-		if err := registry.Register(one); err != nil {
-			return nil, fmt.Errorf("registering the metrics of webhooks: %w", err)
-		}
-		k.closers = append(k.closers, func() { registry.Unregister(one) })
-	}
-	return o, nil
+	return o, k.register("webhooks", o.stopped, o.failing, o.found)
 }
 
 // Stands implements [upkeep.SelfcheckObserver].
