@@ -2,8 +2,6 @@ package app
 
 import (
 	"context"
-	"errors"
-	"fmt"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -78,17 +76,17 @@ func (k *kit) polls(ctx context.Context) (lifecycle.Part, error) {
 }
 
 // polled opens what is known of the objects that are polled, and whose they are.
-func (k *kit) polled(ctx context.Context) (pollRecords, truth, error) {
+func (k *kit) polled(ctx context.Context) (records, truth, error) {
 	kv, err := k.buckets(ctx)
 	if err != nil {
-		return pollRecords{}, truth{}, err
+		return records{}, truth{}, err
 	}
 	tenants, err := k.tenants(ctx)
 	if err != nil {
-		return pollRecords{}, truth{}, err
+		return records{}, truth{}, err
 	}
 	bucket, err := kv.Records(ctx, events.BucketPolls)
-	return pollRecords{bucket}, truth{tenants}, err
+	return records{bucket, upkeep.ErrMoved}, truth{tenants}, err
 }
 
 func (k *kit) pauses() poll.Pauses { return poll.Pauses{First: k.cfg.Upkeep.PollFirst} }
@@ -100,18 +98,6 @@ type truth struct{ tenants *natskv.Tenants }
 // Lookup implements [upkeep.Tenants].
 func (t truth) Lookup(ctx context.Context, id tenant.ID) (tenant.Tenant, bool, error) {
 	return t.tenants.Lookup(ctx, id)
-}
-
-// pollRecords words the bucket's refusal as the upkeep knows it.
-type pollRecords struct{ *natskv.Records }
-
-// Save implements [upkeep.Records].
-func (r pollRecords) Save(ctx context.Context, key string, value []byte, revision uint64) (uint64, error) {
-	saved, err := r.Records.Save(ctx, key, value, revision)
-	if errors.Is(err, natskv.ErrConflict) {
-		return 0, fmt.Errorf("%w: %w", upkeep.ErrMoved, err)
-	}
-	return saved, err
 }
 
 // pollAsker asks by the providers' client: through the same walls, lanes and vault as

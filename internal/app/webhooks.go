@@ -49,7 +49,7 @@ func buildWebhooks(ctx context.Context, k *kit) (lifecycle.Part, error) {
 	if err != nil {
 		return nil, err
 	}
-	index, err := webhooks.NewIndex(webhooks.IndexConfig{Objects: records{objects}, Makes: makes, References: references, Logger: k.log})
+	index, err := webhooks.NewIndex(webhooks.IndexConfig{Objects: records{objects, webhooks.ErrMoved}, Makes: makes, References: references, Logger: k.log})
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +66,7 @@ func buildWebhooks(ctx context.Context, k *kit) (lifecycle.Part, error) {
 	registry := natskv.NewRegistry(tenants)
 	worker, err := webhooks.New(webhooks.Config{
 		Log: broker.Log(), Requests: broker.Requests(), Cemetery: broker.Dead(), Tenants: directory{live: registry, truth: tenants},
-		Inbox: records{inbox}, Objects: records{objects}, Logger: k.log, Now: k.now,
+		Inbox: records{inbox, webhooks.ErrMoved}, Objects: records{objects, webhooks.ErrMoved}, Logger: k.log, Now: k.now,
 		Asker: asker{client},
 		Full:  func(err error) bool { return errors.Is(err, bus.ErrBacklogFull) },
 	})
@@ -93,14 +93,17 @@ func each(worker *webhooks.Worker) bus.EachHandler {
 	}
 }
 
-// records words the bucket's refusal as the worker knows it.
-type records struct{ *natskv.Records }
+// records words the bucket's refusal as whoever uses it knows it.
+type records struct {
+	*natskv.Records
+	moved error
+}
 
-// Save implements [webhooks.Records].
+// Save implements [webhooks.Records] and upkeep.Records.
 func (r records) Save(ctx context.Context, key string, value []byte, revision uint64) (uint64, error) {
 	saved, err := r.Records.Save(ctx, key, value, revision)
 	if errors.Is(err, natskv.ErrConflict) {
-		return 0, fmt.Errorf("%w: %w", webhooks.ErrMoved, err)
+		return 0, fmt.Errorf("%w: %w", r.moved, err)
 	}
 	return saved, err
 }
