@@ -1,9 +1,6 @@
 package webhooks
 
 import (
-	"context"
-	"fmt"
-
 	"github.com/feira-dev/feira/events"
 	"github.com/feira-dev/feira/internal/agent"
 	"github.com/feira-dev/feira/internal/session"
@@ -15,12 +12,13 @@ type Reference struct {
 	Text   string
 }
 
-// expect remembers, once calls are asked for and before anybody can know what
-// comes of them, the references that they give: the answer of a call may be
-// lost, with the worker that made it or without, and then the provider's event
-// is the first to tell what it made. A call that is never sent leaves a
+// expected are the references that calls give. They are claimed once calls are
+// asked for and before anybody can know what comes of them: the answer of a call
+// may be lost, with the worker that made it or without, and then the provider's
+// event is the first to tell what it made. A call that is never sent leaves a
 // reference that no event bears.
-func (x *Index) expect(ctx context.Context, record events.Record) error {
+func (x *Index) expected(record events.Record) []claim {
+	var found []claim
 	for _, intent := range intents(record.Event) {
 		server, tool, ok := agent.SplitTool(intent.Call.Name)
 		if !ok {
@@ -32,12 +30,10 @@ func (x *Index) expect(ctx context.Context, record events.Record) error {
 		}
 		place := events.ToolCallPlace{Session: record.Session, Request: record.Request, Iteration: intent.Iteration, Index: intent.Index}
 		for _, one := range x.references(server, tool, key) {
-			if err := x.own(ctx, referenceKey(record.Tenant, one.Server, one.Text), place); err != nil {
-				return fmt.Errorf("remembering the reference of a call of %s: %w", record.Tenant, err)
-			}
+			found = append(found, claim{referenceKey(record.Tenant, one.Server, one.Text), place, record.Sequence})
 		}
 	}
-	return nil
+	return found
 }
 
 // intents are the calls that an event asks for. Of a request that is taken over

@@ -8,8 +8,9 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
-	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/feira-dev/feira/events"
 	"github.com/feira-dev/feira/internal/agent"
@@ -20,7 +21,9 @@ import (
 type holder struct {
 	Session  events.SessionID  `json:"session,omitempty"`
 	ToolCall events.ToolCallID `json:"tool_call,omitempty"`
-	Latest   time.Time         `json:"latest,omitzero"`
+	// Sequence is that of the fact in SESSIONS that told so; 0 where an event did.
+	Sequence uint64    `json:"sequence,omitempty"`
+	Latest   time.Time `json:"latest,omitzero"`
 }
 
 // objects remembers holders.
@@ -91,19 +94,33 @@ func NewIndex(config IndexConfig) (*Index, error) {
 	return &Index{objects: objects{config.Objects}, makes: config.Makes, references: config.References, logger: config.Logger}, nil
 }
 
+// claim says that a call made what a key names.
+type claim struct {
+	key      string
+	place    events.ToolCallPlace
+	sequence uint64
+}
+
 // ahead is how many objects are written at one time.
 const ahead = 16
 
 // Handle learns from a batch of SESSIONS. What cannot be read is passed over:
 // the meter makes dead letters of such.
 func (x *Index) Handle(ctx context.Context, batch []events.Message) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(ahead)
+	for _, one := range x.claims(batch) {
+		group.Go(func() error { return x.own(ctx, one) })
+	}
+	return group.Wait()
+}
+
+// claims are what a batch says, one of each key: of those who answer with an
+// object's id, the first has made it.
+func (x *Index) claims(batch []events.Message) []claim {
 	telling := []events.Type{events.TypeTurnStarted, events.TypeModelReplied, events.TypeToolReturned}
-	var (
-		wait   sync.WaitGroup
-		mu     sync.Mutex
-		faults []error
-		slots  = make(chan struct{}, ahead)
-	)
+	var found []claim
+	claimed := map[string]bool{}
 	for _, message := range batch {
 		if !slices.Contains(telling, events.Type(message.Header.Value(events.HeaderType))) {
 			continue
@@ -112,24 +129,21 @@ func (x *Index) Handle(ctx context.Context, batch []events.Message) error {
 		if err != nil {
 			continue
 		}
-		slots <- struct{}{}
-		wait.Go(func() {
-			defer func() { <-slots }()
-			if err := x.learn(ctx, record); err != nil {
-				mu.Lock()
-				faults = append(faults, err)
-				mu.Unlock()
+		for _, one := range append(x.made(record), x.expected(record)...) {
+			if !claimed[one.key] {
+				claimed[one.key] = true
+				found = append(found, one)
 			}
-		})
+		}
 	}
-	wait.Wait()
-	return errors.Join(faults...)
+	return found
 }
 
-func (x *Index) learn(ctx context.Context, record events.Record) error {
+// made are the objects that a call has returned.
+func (x *Index) made(record events.Record) []claim {
 	returned, ok := record.Event.(*events.ToolReturned)
 	if !ok {
-		return x.expect(ctx, record)
+		return nil
 	}
 	server := returned.Server
 	if server == agent.OwnServer {
@@ -139,31 +153,35 @@ func (x *Index) learn(ctx context.Context, record events.Record) error {
 		return nil
 	}
 	place := events.ToolCallPlace{Session: record.Session, Request: record.Request, Iteration: returned.Iteration, Index: returned.Index}
-	for _, id := range made(returned.Output) {
-		if err := x.own(ctx, objectKey(record.Tenant, server, id), place); err != nil {
-			return fmt.Errorf("remembering who made an object of %s: %w", record.Tenant, err)
-		}
+	var found []claim
+	for _, id := range idsIn(returned.Output) {
+		found = append(found, claim{objectKey(record.Tenant, server, id), place, record.Sequence})
 	}
-	return nil
+	return found
 }
 
-// own says that a call made what the key names; who made it first has made it.
-func (x *Index) own(ctx context.Context, key string, place events.ToolCallPlace) error {
-	return x.objects.amend(ctx, key, func(held *holder) bool {
-		if held.Session != "" {
+// own writes a claim down, unless an earlier fact has claimed the same: another
+// process may have been faster with a later batch.
+func (x *Index) own(ctx context.Context, one claim) error {
+	err := x.objects.amend(ctx, one.key, func(held *holder) bool {
+		if held.Session != "" && held.Sequence <= one.sequence {
 			return false
 		}
-		held.Session, held.ToolCall = place.Session, place.ID()
+		held.Session, held.ToolCall, held.Sequence = one.place.Session, one.place.ID(), one.sequence
 		return true
 	})
+	if err != nil {
+		return fmt.Errorf("remembering what session %s has made: %w", one.place.Session, err)
+	}
+	return nil
 }
 
 // maxMade is how many ids of one answer are remembered.
 const maxMade = 8
 
-// made are the ids that a tool's answer gives what it has made: by the names
+// idsIn are the ids that a tool's answer gives what it has made: by the names
 // that the providers use for them, at the top or one object below it.
-func made(output string) []string {
+func idsIn(output string) []string {
 	var fields map[string]any
 	decoder := json.NewDecoder(strings.NewReader(output))
 	decoder.UseNumber()
