@@ -67,8 +67,8 @@ func buildWebhooks(ctx context.Context, k *kit) (lifecycle.Part, error) {
 	worker, err := webhooks.New(webhooks.Config{
 		Log: broker.Log(), Requests: broker.Requests(), Cemetery: broker.Dead(), Tenants: directory{live: registry, truth: tenants},
 		Inbox: records{inbox, webhooks.ErrMoved}, Objects: records{objects, webhooks.ErrMoved}, Logger: k.log, Now: k.now,
-		Asker: asker{client},
-		Full:  func(err error) bool { return errors.Is(err, bus.ErrBacklogFull) },
+		Asker: asker{client}, Progress: indexed{broker},
+		Full: func(err error) bool { return errors.Is(err, bus.ErrBacklogFull) },
 	})
 	if err != nil {
 		return nil, err
@@ -80,6 +80,14 @@ func buildWebhooks(ctx context.Context, k *kit) (lifecycle.Part, error) {
 		return nil, err
 	}
 	return lifecycle.NewGroup("webhooks", registry, learning, routing), nil
+}
+
+// indexed is how far the index of objects has come.
+type indexed struct{ broker *bus.Bus }
+
+// Learned implements [webhooks.Progress].
+func (i indexed) Learned(ctx context.Context) (time.Time, error) {
+	return i.broker.ReadUntil(ctx, events.StreamSessions, events.DurableObjects)
 }
 
 // each hands the bus's deliveries to the worker.

@@ -37,6 +37,20 @@ type testBundle struct {
 	boom *boom
 	// offset moves the worker's clock.
 	offset atomic.Int64
+	// behind is how far the index has come; nil: to the end. looks counts who asks.
+	behind atomic.Pointer[time.Time]
+	looks  atomic.Int64
+}
+
+func (b *testBundle) now() time.Time { return time.Now().Add(time.Duration(b.offset.Load())) }
+
+// Learned implements [webhooks.Progress].
+func (b *testBundle) Learned(context.Context) (time.Time, error) {
+	b.looks.Add(1)
+	if behind := b.behind.Load(); behind != nil {
+		return *behind, nil
+	}
+	return b.now(), nil
 }
 
 // boom fails acts after they were done.
@@ -149,8 +163,8 @@ func setup(t *testing.T) *testBundle {
 	b.worker, err = webhooks.New(webhooks.Config{
 		Log: wreckedLog{broker.Log(), b.boom}, Requests: b.requests, Cemetery: broker.Dead(), Tenants: b.tenants,
 		Inbox: records{inbox, b.boom}, Objects: records{objects, b.boom}, Logger: quiet, Grace: time.Minute,
-		Asker: b.asker,
-		Now:   func() time.Time { return time.Now().Add(time.Duration(b.offset.Load())) },
+		Asker: b.asker, Progress: b,
+		Now: b.now,
 	})
 	require.NoError(t, err)
 	b.index, err = webhooks.NewIndex(webhooks.IndexConfig{

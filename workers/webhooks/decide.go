@@ -2,12 +2,10 @@ package webhooks
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/feira-dev/feira/events"
-	"github.com/feira-dev/feira/internal/outcome"
 	"github.com/feira-dev/feira/internal/tenant"
 	"github.com/feira-dev/feira/internal/webhook"
 )
@@ -16,8 +14,9 @@ import (
 type arrival struct {
 	events.Webhook
 
-	event webhook.Event
-	key   string
+	event  webhook.Event
+	key    string
+	stored time.Time // by the broker's clock, where it is known
 }
 
 // plan is what is to become of an event. It is written down before anything is
@@ -37,21 +36,17 @@ type plan struct {
 	Done        bool              `json:"done,omitempty"`
 }
 
-// errEarly occurs when nobody is known to have made an object, and the call
-// that may have made it has perhaps not been written down yet.
-var errEarly = errors.New("whose object it is may not be known yet")
-
-// earlyPause is how long such an event waits.
-const earlyPause = 250 * time.Millisecond
-
 // decide says what is to become of an event that nobody has seen before.
 func (w *Worker) decide(ctx context.Context, a arrival, customer tenant.Tenant) (plan, error) {
 	maker, err := w.maker(ctx, a)
+	if err == nil && maker.Session == "" && (a.event.Object != "" || a.event.Reference != "") {
+		// What the index learned since the first look counts too, so it comes first.
+		if err = w.certain(ctx, a); err == nil {
+			maker, err = w.maker(ctx, a)
+		}
+	}
 	if err != nil {
 		return plan{}, err
-	}
-	if maker.Session == "" && (a.event.Object != "" || a.event.Reference != "") && w.cfg.Now().Sub(a.Received) < w.cfg.Grace {
-		return plan{}, outcome.RetryAfter(errEarly, earlyPause)
 	}
 	decided := plan{Log: maker.Session, ToolCall: maker.ToolCall}
 	if decided.Late, err = w.late(ctx, a); err != nil {

@@ -3,6 +3,7 @@ package webhooks
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/feira-dev/feira/events"
 	"github.com/feira-dev/feira/internal/session"
@@ -49,6 +50,14 @@ type Cemetery interface {
 // registered. Implementations are safe for concurrent use.
 type Tenants interface {
 	Lookup(ctx context.Context, id tenant.ID) (tenant.Tenant, bool, error)
+}
+
+// Progress says how far the index has come, of this process or another's.
+// Implementations are safe for concurrent use.
+type Progress interface {
+	// Learned is a moment before which the index has learned of all that the log
+	// took in. It may lag.
+	Learned(ctx context.Context) (time.Time, error)
 }
 
 // Records keeps what has to outlive the process. Implementations are safe for

@@ -52,14 +52,16 @@ type Config struct {
 	// Full reports whether an error of Requests means that the tenant has as many
 	// waiting as it may. Defaults to never.
 	Full func(error) bool
-	// Grace is for how long after its receipt an event waits to be known as one of
-	// an object that a call of ours made. Defaults to 2 s.
+	// Progress says how far the index has come that writes Objects.
+	Progress Progress
+	// Grace is until how long after its receipt the index must have learned of all,
+	// before an event is of no object that a call of ours made. Defaults to 2 s.
 	Grace time.Duration
 	// Asker asks providers whether what nobody signed is so. Defaults to nobody, so
 	// that all of it stays unconfirmed.
 	Asker Asker
 	// Patience is for how long after its receipt an event waits for a provider that
-	// cannot be asked just now. Defaults to 10 min.
+	// cannot be asked just now, and for an index that is behind. Defaults to 10 min.
 	Patience time.Duration
 	// Lanes is how many connections are worked on at one time. Defaults to 16.
 	Lanes int
@@ -71,14 +73,15 @@ type Config struct {
 type Worker struct {
 	cfg     Config
 	objects objects
+	learned *learned
 	paces   *paces
 }
 
 // New makes a worker, or says what is missing.
 func New(config Config) (*Worker, error) {
 	if config.Log == nil || config.Requests == nil || config.Cemetery == nil || config.Tenants == nil ||
-		config.Inbox == nil || config.Objects == nil || config.Logger == nil {
-		return nil, errors.New("webhooks: log, requests, cemetery, tenants, inbox, objects and logger are needed")
+		config.Inbox == nil || config.Objects == nil || config.Progress == nil || config.Logger == nil {
+		return nil, errors.New("webhooks: log, requests, cemetery, tenants, inbox, objects, progress and logger are needed")
 	}
 	config.Grace, config.Lanes = cmp.Or(config.Grace, DefaultGrace), cmp.Or(config.Lanes, DefaultLanes)
 	if config.Now == nil {
@@ -95,7 +98,7 @@ func New(config Config) (*Worker, error) {
 	if err != nil {
 		return nil, fmt.Errorf("webhooks: %w", err)
 	}
-	return &Worker{cfg: config, objects: objects{config.Objects}, paces: paces}, nil
+	return &Worker{cfg: config, objects: objects{config.Objects}, learned: &learned{progress: config.Progress}, paces: paces}, nil
 }
 
 // read makes an arrival of a delivery, or says why nothing can be made of it.
@@ -111,7 +114,11 @@ func read(message events.Message) (arrival, error) {
 	if sent.Found && event.Fact == "" {
 		event.Fact = webhook.WarningOf(event.Kind)
 	}
-	return arrival{Webhook: sent, event: event, key: eventKey(sent, event.ID)}, nil
+	a := arrival{Webhook: sent, event: event, key: eventKey(sent, event.ID), stored: message.Time}
+	if a.stored.IsZero() {
+		a.stored = sent.Received
+	}
+	return a, nil
 }
 
 // take brings one event to its end.
