@@ -244,7 +244,7 @@ func SubjectSession(subject string) (TenantID, SessionID, error) {
 // scheduler writes; the tenant may be [IllegalTenant].
 func SubjectRun(subject string) (TenantID, RunKey, error) {
 	parts := strings.Split(subject, ".")
-	if len(parts) != 4 || parts[0] != root || parts[1] != "runs" {
+	if len(parts) != 4 || parts[0] != root || parts[1] != "runs" || parts[2] == spacer {
 		return "", "", fmt.Errorf("%w: %q is no run's", ErrForeignSubject, subject)
 	}
 	return TenantID(parts[2]), RunKey(parts[3]), nil

@@ -175,3 +175,11 @@ func BenchmarkWatch(b *testing.B) {
 	require.Equal(b, b.N, seen)
 	rate(b, "requests")
 }
+
+// BenchmarkSpace is what a scheduler does before its first grant.
+func BenchmarkSpace(b *testing.B) {
+	opened := benchmarkBus(b)
+	for b.Loop() {
+		require.NoError(b, opened.Runs().Space(b.Context(), 1025))
+	}
+}

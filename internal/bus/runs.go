@@ -137,6 +137,9 @@ func (r *Runs) parse(ctx context.Context, held map[string]events.Message) []even
 	slices.SortFunc(messages, func(a, b events.Message) int { return cmp.Compare(a.Sequence, b.Sequence) })
 	runs := make([]events.Run, 0, len(messages))
 	for _, message := range messages {
+		if events.IsSpacer(message.Subject) {
+			continue
+		}
 		run, err := events.ParseRun(message)
 		if err != nil {
 			r.bus.config.Logger.ErrorContext(ctx, "run cannot be read", slog.String("subject", message.Subject),

@@ -123,12 +123,18 @@ func (s *subscriber) pull(fetch context.Context, held []*slot, out chan<- *messa
 	pause(fetch, pullRetry)
 }
 
-// begin makes the run in this slot ours. It returns nil for what is no run.
+// begin makes the run in this slot ours. It returns nil for what is no run; the
+// scheduler's spacers are none, and are taken away where it has not done so.
 func (s *subscriber) begin(msg *nats.Msg, own *slot) *message.Message {
 	s.pool.slots.fill(own)
 	wire, place, ok := delivered(msg)
 	if !ok {
 		own.release()
+		return nil
+	}
+	if events.IsSpacer(wire.Subject) {
+		own.release()
+		_ = s.puller.nc.Publish(msg.Reply, []byte(wordAck)) // else it comes again
 		return nil
 	}
 	ctx, cancel := s.derive()

@@ -72,8 +72,9 @@ func (m *market) requireServed(t *testing.T, asked []chaos.Asked) chaos.Findings
 // said is what was published on a subject, stored or refused, and when it was
 // heard. It is safe for concurrent use.
 type said struct {
-	mu  sync.Mutex
-	all []heard
+	mu      sync.Mutex
+	all     []heard
+	spacers int
 }
 
 type heard struct {
@@ -89,12 +90,23 @@ func (m *market) listen(t *testing.T, subject string) *said {
 	sub, err := m.conn.Subscribe(subject, func(msg *nats.Msg) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
+		if events.IsSpacer(msg.Subject) {
+			s.spacers++
+			return
+		}
 		s.all = append(s.all, heard{at: time.Now(), msg: msg})
 	})
 	require.NoError(t, err)
 	require.NoError(t, m.conn.Flush())
 	t.Cleanup(func() { require.NoError(t, sub.Unsubscribe()) })
 	return s
+}
+
+// spaces is how many spacers were heard, which are not among the words.
+func (s *said) spaces() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.spacers
 }
 
 // since is what was heard after a moment.

@@ -105,6 +105,7 @@ func TestStoppedWorkersCostNoAttempt(t *testing.T) {
 	m := setup(t, marketParams{tenants: []tenant.Tenant{{ID: "shop", Concurrency: 4}}})
 	grants, facts := m.listen(t, events.SubjectAllRuns), m.facts(t)
 	m.leader(t)
+	m.requireSpaced(t)
 	var want []string
 	// The first reply asks for a tool call; what comes after that hangs.
 	current := m.worker(t, "worker-0", 4)
@@ -137,6 +138,18 @@ func TestStoppedWorkersCostNoAttempt(t *testing.T) {
 	consumer, err := m.js.Consumer(t.Context(), events.StreamRuns, events.DurableWorkers)
 	require.NoError(t, err)
 	require.Equal(t, uint64(stops+1), consumer.CachedInfo().Delivered.Consumer, "one delivery for each grant")
+}
+
+// requireSpaced waits until the leader has moved RUNS on, so that what workers are
+// handed after that are runs.
+func (m *market) requireSpaced(t *testing.T) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		stream, err := m.js.Stream(t.Context(), events.StreamRuns)
+		require.NoError(t, err)
+		state := stream.CachedInfo().State
+		return state.LastSeq > 0 && state.Msgs == 0
+	}, patience, pace)
 }
 
 // requireAsked waits until the model has been asked.
@@ -175,6 +188,7 @@ func TestKilledWorkerCostsOneLease(t *testing.T) {
 	m := setup(t, marketParams{tenants: []tenant.Tenant{{ID: "shop", Concurrency: slots}}})
 	facts := m.facts(t)
 	m.leader(t)
+	m.requireSpaced(t)
 	doomed := m.worker(t, "doomed", slots)
 	m.hang(t)
 	var asked []chaos.Asked

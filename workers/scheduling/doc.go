@@ -5,7 +5,8 @@
 // the next one by internal/fair while slots are free, and keeping its picture
 // of RUNS true. It promises that grants never exceed the live slots or a
 // tenant's cap, that each grant carries the sequence that the leader last knew
-// of RUNS, so that the broker refuses a deposed leader's, that a run whose
+// of RUNS, and each leadership begins by moving that on past whatever an earlier
+// one may expect, so that the broker refuses a deposed leader's, that a run whose
 // ending was never told is noticed within a second, and that a standby takes
 // over without reading the queue again (see standby.go).
 //

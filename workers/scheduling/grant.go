@@ -3,6 +3,7 @@ package scheduling
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/feira-dev/feira/events"
@@ -12,8 +13,9 @@ import (
 //
 // The clock is asked before each: a leader that was frozen hears at once of all
 // that ended meanwhile, and each end lets it grant one more, expecting one more
-// sequence than before. Sooner or later it would expect the one that the stream has
-// by its successor's grants, and the broker would take what it sends.
+// sequence than before: beyond what its successor has moved the stream on by (see
+// space), it would come to expect one that the stream has by its successor's
+// grants, and the broker would take what it sends.
 func (l *leader) grant(ctx context.Context) {
 	if !l.grants() || l.settling {
 		return
@@ -91,11 +93,31 @@ func (l *leader) settle(ctx context.Context) error {
 	if !l.settling || l.inflight > 0 {
 		return nil
 	}
+	if err := l.space(ctx); err != nil {
+		return err
+	}
 	if err := l.reread(ctx); err != nil {
 		return err
 	}
 	l.settling = false
 	l.doubt()
+	return nil
+}
+
+// space keeps what a predecessor has sent, and has not heard of, from being taken:
+// the broker takes a grant that expects the sequence which the stream has, and by
+// this leader's own grants the stream would come to that sooner or later. So the
+// first thing that a leadership does is to move the stream on by one more than
+// any leader has in flight. Those that are on their way expect less, and whoever
+// wakes later asks its lease's clock before it sends another.
+func (l *leader) space(ctx context.Context) error {
+	if l.spaced {
+		return nil
+	}
+	if err := l.cfg.Runs.Space(ctx, l.cfg.InFlight+1); err != nil {
+		return fmt.Errorf("moving runs on: %w", err)
+	}
+	l.spaced = true
 	return nil
 }
 

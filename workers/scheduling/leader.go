@@ -50,6 +50,7 @@ type leader struct {
 	window   int // how many grants may be in flight
 	caughtUp bool
 	settling bool   // a grant was refused: nothing is granted until RUNS is read anew
+	spaced   bool   // RUNS has been moved past what a predecessor may expect
 	reading  bool   // a snapshot of places, or the first request, is being asked for
 	epoch    uint64 // counts snapshots
 	// strangers are places that the last snapshot had and the picture had not.

@@ -46,6 +46,9 @@ type Runs interface {
 	Outstanding(ctx context.Context) (runs []events.Run, last uint64, err error)
 	// Places lists where runs stand: the cheap half of Outstanding.
 	Places(ctx context.Context) (map[events.Place]struct{}, error)
+	// Space moves the stream's last sequence on by that many without a run. When
+	// it returns nil they are all stored.
+	Space(ctx context.Context, count int) error
 	// Grant sends a run that is stored only if the stream's last sequence is
 	// still expected. done is called once, from another goroutine, with nil,
 	// events.ErrOutstanding, events.ErrStaleGrant or events.ErrUncertainGrant.

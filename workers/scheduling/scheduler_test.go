@@ -204,7 +204,7 @@ func TestNotBeforeIsKept(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.tenant("tenant_acme", 4, 1)
-	at := time.Now().Add(2 * time.Second).Truncate(time.Second)
+	at := time.Now().Add(5 * time.Second).Truncate(time.Second)
 	started := make(chan time.Time, 2)
 	b.handling = func(context.Context, events.Run) error {
 		started <- time.Now()

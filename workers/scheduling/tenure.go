@@ -50,7 +50,7 @@ func (l *leader) lost() <-chan struct{} {
 func (l *leader) lead(ctx context.Context, tenure Tenure) {
 	l.cfg.Logger.InfoContext(ctx, "leading", "holder", l.cfg.ID)
 	l.cfg.Observer.Leads(true)
-	l.tenure, l.settling = tenure, true
+	l.tenure, l.settling, l.spaced = tenure, true, false
 	l.holdToBacklogs(ctx)
 	var leading context.Context
 	leading, l.resign = context.WithCancel(ctx)
