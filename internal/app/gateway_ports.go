@@ -106,15 +106,20 @@ func (r registrar) Amend(ctx context.Context, id tenant.ID, change func(*tenant.
 	if err != nil {
 		return tenant.Tenant{}, false, away(err)
 	}
-	return registry.Amend(ctx, id, func(customer *tenant.Tenant) error {
-		if err := change(customer); err != nil {
-			return err
+	var refused error // the change's own
+	changed, found, err := registry.Amend(ctx, id, func(customer *tenant.Tenant) error {
+		if refused = change(customer); refused != nil {
+			return refused
 		}
 		if err := checkServers([]tenant.Tenant{customer.WithDefaults()}); err != nil {
 			return fmt.Errorf("%w: %w", tenant.ErrInvalid, err)
 		}
 		return nil
 	})
+	if refused != nil {
+		return changed, found, err
+	}
+	return changed, found, away(err, tenant.ErrInvalid, natskv.ErrMalformed)
 }
 
 // Delete implements [gateway.Registrar].

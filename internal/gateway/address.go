@@ -114,7 +114,7 @@ func (g *Gateway) createAddress(ctx context.Context, caller access.Caller, in *a
 	}
 	made := Address{Lock: webhook.Lock{Scheme: scheme, Header: in.Body.Header, Keys: []webhook.Key{{Text: key}}}, CreatedAt: g.cfg.Now().UTC()}
 	if err := g.cfg.Addresses.Put(ctx, customer, row.ServerID, made); err != nil {
-		return nil, worded(err)
+		return nil, unsure(err, remedyAddress)
 	}
 	g.doors.known.Remove(row.ID)
 	return &addressOut{Status: http.StatusCreated, Body: addressRow(row, made, told)}, nil
@@ -146,7 +146,7 @@ func (g *Gateway) rotateAddress(ctx context.Context, caller access.Caller, in *r
 	}
 	held.Lock.Keys = keys
 	if err := g.cfg.Addresses.Put(ctx, customer, row.ServerID, held); err != nil {
-		return nil, worded(err)
+		return nil, unsure(err, remedyOldAddress)
 	}
 	g.doors.known.Remove(row.ID)
 	return &addressOut{Status: http.StatusOK, Body: addressRow(row, held, told)}, nil

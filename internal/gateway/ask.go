@@ -58,7 +58,7 @@ func (g *Gateway) ask(ctx context.Context, caller access.Caller, what errand) (P
 	}
 	sequence, err := g.cfg.Requests.Publish(ctx, message, customer.Backlog)
 	if err != nil {
-		return pending, worded(fmt.Errorf("publishing a request of session %s: %w", in.id, err))
+		return pending, unsure(fmt.Errorf("publishing a request of session %s: %w", in.id, err), remedyRequest(pending))
 	}
 	if what.key == "" && what.name == "" {
 		pending.Sequence = sequence
@@ -150,7 +150,11 @@ func (g *Gateway) impatient(ctx context.Context, params waits.TurnParams, err er
 		return problem(http.StatusGatewayTimeout, CodeTimeout,
 			"request %s has not ended within %s; it goes on, and may be waited for again", params.Request, g.cfg.Wait)
 	}
-	return worded(fmt.Errorf("waiting for request %s: %w", params.Request, err))
+	if ctx.Err() != nil {
+		return fmt.Errorf("waiting for request %s: %w", params.Request, err)
+	}
+	g.cfg.Logger.WarnContext(ctx, "a request cannot be heard", "request_id", requestID(ctx), "request", string(params.Request), "error", err)
+	return unheard(Pending{Tenant: params.Tenant, Session: params.Session, Request: params.Request})
 }
 
 // await hears a request of this client's to its end, and holds it against what

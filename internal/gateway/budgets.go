@@ -3,7 +3,6 @@ package gateway
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"net/http"
 	"slices"
 
@@ -113,14 +112,10 @@ func (g *Gateway) setBudgets(ctx context.Context, caller access.Caller, in *setB
 		changed.Budgets = slices.Clone(budgets)
 		return changed.Validate()
 	})
-	switch {
-	case errors.Is(err, ErrUnavailable):
-		made := problem(http.StatusServiceUnavailable, CodeUnavailable, "the broker does not say whether the budgets are set; setting them again does no harm")
-		made.headers = http.Header{"Retry-After": {"1"}}
-		return nil, made
-	case err != nil:
-		return nil, worded(err)
-	case !found:
+	if err != nil {
+		return nil, unsure(err, remedyAgain)
+	}
+	if !found {
 		return nil, problem(http.StatusNotFound, CodeTenantNotFound, "there is no such tenant")
 	}
 	return balanced(customer.ID, balances)

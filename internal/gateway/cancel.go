@@ -90,7 +90,7 @@ func (g *Gateway) cancelRequest(ctx context.Context, caller access.Caller, in *c
 	case errors.Is(err, ErrOrdered):
 		status = statusCancelling
 	case err != nil:
-		return nil, worded(err)
+		return nil, unsure(err, remedyAgain)
 	}
 	out := &cancelOut{}
 	out.Body.Request, out.Body.Status = string(id), string(status)

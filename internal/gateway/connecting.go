@@ -169,7 +169,7 @@ func (g *Gateway) connectStart(ctx context.Context, caller access.Caller, in *co
 		return nil, fmt.Errorf("laying out a grant: %w", err)
 	}
 	if err := g.cfg.Connecting.Grants.Put(ctx, grantID(token), text); err != nil {
-		return nil, worded(err)
+		return nil, unsure(err, remedyAgain)
 	}
 	out := &connectStartOut{}
 	out.Body.LinkToken, out.Body.AuthorizeURL, out.Body.ExpiresAt = token, page, momentOf(sent.Expires)
@@ -182,7 +182,7 @@ func (g *Gateway) connectReturn(ctx context.Context, _ access.Caller, in *connec
 	gone := problem(http.StatusBadRequest, CodeInvalidRequest, "this link has been used, or is too old: begin again where you came from").at("state")
 	text, found, err := g.cfg.Connecting.Grants.Take(ctx, grantID(in.State))
 	if err != nil {
-		return nil, worded(err)
+		return nil, unsure(err, remedyLink)
 	}
 	var sent grant
 	if !found || json.Unmarshal(text, &sent) != nil || !g.cfg.Now().Before(sent.Expires) {

@@ -100,11 +100,11 @@ func (g *Gateway) connect(ctx context.Context, caller access.Caller, in *connect
 	if err := g.cfg.Safe.Seal(ctx, customer, Sealing{Server: server.ID, Text: secret.text, DisplayName: in.Body.DisplayName}); errors.Is(err, ErrUnfit) {
 		return nil, problem(http.StatusBadRequest, CodeInvalidRequest, "%s", err.Error()).at("/secret")
 	} else if err != nil {
-		return nil, worded(err)
+		return nil, unsure(err, remedyAgain)
 	}
 	row, err := g.connectionRow(ctx, customer, server.ID)
 	if err != nil {
-		return nil, err
+		return nil, unshown(err, remedyAgain)
 	}
 	out := &connectionOut{Status: http.StatusCreated, Body: row}
 	if connected(before, server.ID, customer.Environment) {
@@ -128,7 +128,7 @@ func (g *Gateway) connectionRow(ctx context.Context, customer tenant.Tenant, ser
 func (g *Gateway) connectionRows(ctx context.Context, customer tenant.Tenant) ([]ConnectionRow, error) {
 	connections, err := g.cfg.Directory.Connections(ctx, customer.ID)
 	if err != nil {
-		return nil, worded(err)
+		return nil, err
 	}
 	rows := []ConnectionRow{}
 	for _, one := range connections {
@@ -165,7 +165,7 @@ func (g *Gateway) listConnections(ctx context.Context, caller access.Caller, in 
 	}
 	rows, err := g.connectionRows(ctx, customer)
 	if err != nil {
-		return nil, err
+		return nil, worded(err)
 	}
 	out := &connectionListOut{}
 	out.Body.Connections = slices.DeleteFunc(rows, func(row ConnectionRow) bool {
@@ -182,13 +182,15 @@ func (g *Gateway) revokeConnection(ctx context.Context, caller access.Caller, in
 	if err != nil {
 		return nil, err
 	}
-	if err := g.cfg.Safe.Drop(ctx, customer, row.ServerID); err != nil {
-		return nil, worded(err)
-	}
+	// The address goes first: without its credential a connection is not found
+	// again, by whoever asks for the same after a fault.
 	if err := g.cfg.Addresses.Drop(ctx, customer, row.ServerID); err != nil {
-		return nil, worded(err)
+		return nil, unsure(err, remedyAgain)
 	}
 	g.doors.known.Remove(row.ID)
+	if err := g.cfg.Safe.Drop(ctx, customer, row.ServerID); err != nil {
+		return nil, unsure(err, remedyAgain)
+	}
 	row.Status, row.RevokedAt = "revoked", moment(g.cfg.Now())
 	return &connectionOut{Status: http.StatusOK, Body: row}, nil
 }
@@ -217,7 +219,7 @@ func (g *Gateway) connection(ctx context.Context, caller access.Caller, id strin
 		}
 		rows, err := g.connectionRows(ctx, customer)
 		if err != nil {
-			return tenant.Tenant{}, ConnectionRow{}, err
+			return tenant.Tenant{}, ConnectionRow{}, worded(err)
 		}
 		if at := slices.IndexFunc(rows, func(row ConnectionRow) bool { return row.ID == id }); at >= 0 {
 			return customer, rows[at], g.charge(ctx, customer)

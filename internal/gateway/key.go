@@ -101,7 +101,7 @@ func (g *Gateway) createKey(ctx context.Context, caller access.Caller, in *creat
 		return nil, problem(http.StatusForbidden, CodeForbidden, "%s", err.Error())
 	}
 	if err := g.cfg.Keyring.Create(ctx, key); err != nil {
-		return nil, worded(err)
+		return nil, unsure(err, remedyKeys)
 	}
 	return &newKeyOut{Body: NewKey{
 		KeyRow: keyRow(key), FullKey: secret.Reveal(), Warning: "Store the key now: it is kept as a hash and cannot be shown again.",
@@ -144,7 +144,7 @@ func (g *Gateway) revokeKey(ctx context.Context, caller access.Caller, in *keyPa
 	}
 	revoked, ok, err := g.cfg.Keyring.Revoke(ctx, id, g.cfg.Now())
 	if err != nil {
-		return nil, worded(err)
+		return nil, unsure(err, remedyAgain)
 	}
 	if !ok {
 		return nil, missing

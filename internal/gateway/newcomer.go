@@ -36,7 +36,7 @@ func (g *Gateway) welcomed(ctx context.Context, caller access.Caller, user strin
 		return tenant.Tenant{}, refused // it is of another environment, and as good as missing
 	}
 	if err := g.cfg.Newcomers.Admit(ctx, id, caller.Key().Environment); err != nil && !errors.Is(err, ErrExists) {
-		return tenant.Tenant{}, worded(fmt.Errorf("taking in tenant %s: %w", id, err))
+		return tenant.Tenant{}, unsure(fmt.Errorf("taking in tenant %s: %w", id, err), remedyAgain)
 	}
 	return g.customer(ctx, caller, user)
 }

@@ -136,7 +136,7 @@ func (g *Gateway) receive(ctx context.Context, _ access.Caller, in *receiveIn) (
 	})
 	if err != nil {
 		g.cfg.Logger.WarnContext(ctx, "a webhook could not be stored: it is to be sent again", "tenant", string(through.tenant), "server", through.server, "error", err)
-		return nil, worded(fmt.Errorf("%w: %w", ErrUnavailable, err))
+		return nil, unsure(fmt.Errorf("%w: %w", ErrUnavailable, err), remedyWebhook)
 	}
 	out := &receiveOut{}
 	out.Body.Received = true
@@ -175,7 +175,7 @@ func (g *Gateway) door(ctx context.Context, server, id string, age time.Duration
 	}
 	address, ok, err := g.cfg.Addresses.Address(ctx, owner, server)
 	if err != nil {
-		return door{}, worded(err)
+		return door{}, err
 	}
 	if ok {
 		found.tenant, found.lock, found.found = owner.ID, address.Lock, true
@@ -195,12 +195,12 @@ func (g *Gateway) owner(ctx context.Context, server, id string) (tenant.Tenant, 
 	}
 	tagged, err := g.cfg.Tenants.Tagged(ctx, tag[:tagLength])
 	if err != nil {
-		return tenant.Tenant{}, false, worded(err)
+		return tenant.Tenant{}, false, err
 	}
 	for _, one := range tagged {
 		customer, found, err := g.cfg.Tenants.Lookup(ctx, one)
 		if err != nil {
-			return tenant.Tenant{}, false, worded(err)
+			return tenant.Tenant{}, false, err
 		}
 		if found && connectionID(one, server, customer.Environment) == id {
 			return customer, true, nil

@@ -124,14 +124,14 @@ func (g *Gateway) createSession(ctx context.Context, caller access.Caller, in *c
 func (g *Gateway) openSession(ctx context.Context, caller access.Caller, id events.SessionID, customer tenant.Tenant, opened *events.SessionOpened) (*sessionAnswer, error) {
 	_, err := g.cfg.Log.Append(ctx, session.Entry{Envelope: g.envelope(customer.ID, id, session.OpenedID), Event: opened})
 	if err != nil && !overtaken(err) {
-		return nil, worded(fmt.Errorf("opening session %s: %w", id, err))
+		return nil, unsure(fmt.Errorf("opening session %s: %w", id, err), remedySession)
 	}
 	stored, err := g.sessions.load(ctx, customer.ID, id)
 	if err != nil {
-		return nil, worded(err)
+		return nil, unsure(err, remedySession)
 	}
 	if !stored.exists() {
-		return nil, worded(fmt.Errorf("opening session %s: %w", id, ErrUnavailable))
+		return nil, unsure(fmt.Errorf("opening session %s: %w", id, ErrUnavailable), remedySession)
 	}
 	if !slices.Equal(stored.opened.Servers, opened.Servers) || !maps.Equal(stored.opened.Metadata, opened.Metadata) || stored.opened.User != opened.User ||
 		!bytes.Equal(stored.opened.Mocks, opened.Mocks) {
@@ -225,10 +225,10 @@ func (g *Gateway) closeSession(ctx context.Context, caller access.Caller, in *Se
 		return nil, err
 	}
 	if err := g.close(ctx, found, events.ClosedByCaller); err != nil {
-		return nil, err
+		return nil, unsure(err, remedyAgain)
 	}
 	if found, err = g.sessions.load(ctx, found.tenant, found.id); err != nil {
-		return nil, worded(err)
+		return nil, unshown(err, remedyAgain)
 	}
 	return &sessionAnswer{Status: http.StatusOK, Body: g.show(ctx, caller, found)}, nil
 }

@@ -101,7 +101,7 @@ func (g *Gateway) createTenant(ctx context.Context, caller access.Caller, in *te
 	case errors.Is(err, ErrExists):
 		return nil, problem(http.StatusConflict, CodeConflict, "there is a tenant of this id").at("/id")
 	case err != nil:
-		return nil, worded(err)
+		return nil, unsure(err, remedyTenant)
 	}
 	return &tenantOut{Body: customer}, nil
 }
@@ -177,7 +177,7 @@ func (g *Gateway) amend(ctx context.Context, caller access.Caller, id string, ch
 	}
 	changed, ok, err := g.cfg.Registrar.Amend(ctx, customer.ID, change)
 	if err != nil {
-		return nil, worded(err)
+		return nil, unsure(err, remedyAgain)
 	}
 	if !ok {
 		return nil, problem(http.StatusNotFound, CodeTenantNotFound, "there is no such tenant")
@@ -192,7 +192,7 @@ func (g *Gateway) deleteTenant(ctx context.Context, caller access.Caller, in *Te
 	}
 	destroyed, found, err := g.cfg.Registrar.Delete(ctx, customer.ID)
 	if err != nil {
-		return nil, worded(err)
+		return nil, unsure(err, remedyAgain)
 	}
 	if !found {
 		return nil, problem(http.StatusNotFound, CodeTenantNotFound, "there is no such tenant")

@@ -146,7 +146,7 @@ func (g *Gateway) createTrigger(ctx context.Context, caller access.Caller, in *c
 		Name: in.Body.Name, Event: in.Body.Event, Server: in.Body.ServerID, URL: in.Body.WebhookURL,
 	})
 	if err != nil {
-		return nil, triggerProblem(err)
+		return nil, unsure(triggerProblem(err), remedyTriggers)
 	}
 	return &newTriggerOut{Body: NewTrigger{TriggerRow: triggerRow(made), Secret: secret}}, nil
 }
@@ -185,7 +185,7 @@ func (g *Gateway) deleteTrigger(ctx context.Context, caller access.Caller, in *T
 		return nil, err
 	}
 	if err := g.cfg.Triggers.Drop(ctx, found.Tenant, found.ID); err != nil {
-		return nil, triggerProblem(err)
+		return nil, unsure(triggerProblem(err), remedyAgain)
 	}
 	return &triggerOut{Body: triggerRow(found)}, nil
 }
@@ -198,7 +198,7 @@ func (g *Gateway) setTrigger(status trigger.Status) handler[TriggerPath, trigger
 		}
 		changed, err := g.cfg.Triggers.Set(ctx, found.Tenant, found.ID, status)
 		if err != nil {
-			return nil, triggerProblem(err)
+			return nil, unsure(triggerProblem(err), remedyAgain)
 		}
 		return &triggerOut{Body: triggerRow(changed)}, nil
 	}
@@ -211,7 +211,7 @@ func (g *Gateway) rotateTrigger(ctx context.Context, caller access.Caller, in *T
 	}
 	changed, secret, err := g.cfg.Triggers.Rotate(ctx, found.Tenant, found.ID)
 	if err != nil {
-		return nil, triggerProblem(err)
+		return nil, unsure(triggerProblem(err), remedyRotation)
 	}
 	return &newTriggerOut{Body: NewTrigger{TriggerRow: triggerRow(changed), Secret: secret}}, nil
 }
@@ -252,6 +252,8 @@ func (g *Gateway) trigger(ctx context.Context, caller access.Caller, text string
 	return trigger.Trigger{}, missing
 }
 
+// triggerProblem words what is wrong with a trigger; other errors of the desk's
+// stay as they are.
 func triggerProblem(err error) error {
 	switch {
 	case errors.Is(err, ErrNoTrigger):
@@ -261,7 +263,7 @@ func triggerProblem(err error) error {
 	case errors.Is(err, trigger.ErrInvalid):
 		return problem(http.StatusBadRequest, CodeInvalidRequest, "%s", err.Error())
 	}
-	return worded(err)
+	return err
 }
 
 func triggerRow(of trigger.Trigger) TriggerRow {

@@ -68,7 +68,7 @@ func (g *Gateway) testTrigger(ctx context.Context, caller access.Caller, in *Tri
 	}
 	out := &testTriggerOut{}
 	if out.Body.DeliveryID, err = g.cfg.Triggers.Test(ctx, found.Tenant, found.ID); err != nil {
-		return nil, triggerProblem(err)
+		return nil, unsure(triggerProblem(err), remedyTwice)
 	}
 	return out, nil
 }
@@ -84,7 +84,7 @@ func (g *Gateway) listDeliveries(ctx context.Context, caller access.Caller, in *
 	}
 	out := &deliveriesOut{}
 	if out.Body.Deliveries, err = g.cfg.Triggers.Deliveries(ctx, found.Tenant, found.ID, in.Limit); err != nil {
-		return nil, triggerProblem(err)
+		return nil, worded(triggerProblem(err))
 	}
 	if out.Body.Deliveries == nil {
 		out.Body.Deliveries = []TriggerDelivery{}
@@ -106,7 +106,7 @@ func (g *Gateway) replayTrigger(ctx context.Context, caller access.Caller, in *r
 	}
 	out := &replayOut{}
 	if out.Body.Replayed, err = g.cfg.Triggers.Replay(ctx, found.Tenant, found.ID, what); err != nil {
-		return nil, triggerProblem(err)
+		return nil, unsure(triggerProblem(err), remedyTwice)
 	}
 	return out, nil
 }

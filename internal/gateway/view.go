@@ -156,7 +156,7 @@ func (g *Gateway) open(ctx context.Context, caller access.Caller, text string) (
 	}
 	if end, ends := found.expires(); ends && !g.cfg.Now().Before(end) {
 		if err := g.close(ctx, found, events.ClosedIdle); err != nil {
-			return view{}, err
+			return view{}, worded(err) // what was asked of it was not done
 		}
 		return view{}, sessionGone()
 	}
@@ -175,10 +175,10 @@ func (g *Gateway) close(ctx context.Context, of view, reason string) error {
 			return nil
 		}
 		if !overtaken(err) {
-			return worded(fmt.Errorf("closing session %s: %w", of.id, err))
+			return fmt.Errorf("closing session %s: %w", of.id, err)
 		}
 		if of, err = g.sessions.load(ctx, of.tenant, of.id); err != nil {
-			return worded(err)
+			return err
 		}
 		if !of.closed.IsZero() {
 			return nil

@@ -10,7 +10,8 @@ import (
 )
 
 // worded turns the errors of ports into problems; others stay as they are, and
-// are told as internal.
+// are told as internal. A port that is away has done nothing then: the error of
+// one that was asked to write is [unsure].
 func worded(err error) error {
 	switch {
 	case errors.Is(err, ErrUnknownKey):
@@ -29,9 +30,7 @@ func worded(err error) error {
 		}
 		return made
 	case errors.Is(err, ErrUnavailable):
-		made := problem(http.StatusServiceUnavailable, CodeUnavailable, "the broker cannot be reached; nothing was done")
-		made.headers = http.Header{"Retry-After": {"1"}}
-		return made
+		return unavailable("the broker cannot be reached; nothing was done")
 	case errors.Is(err, events.ErrInvalidRequest), errors.Is(err, events.ErrTooLarge), errors.Is(err, events.ErrInvalidID), errors.Is(err, tenant.ErrInvalid):
 		return problem(http.StatusBadRequest, CodeInvalidRequest, "%s", err.Error())
 	default:
