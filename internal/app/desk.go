@@ -20,6 +20,9 @@ var (
 	// ErrUnknownTrigger occurs when an operation names a trigger that the tenant
 	// has not.
 	ErrUnknownTrigger = errors.New("there is no such trigger")
+	// ErrUnknownDelivery occurs when a replay names a delivery that the trigger
+	// has not, or that is not remembered any more.
+	ErrUnknownDelivery = errors.New("the trigger has no such delivery, or none that is remembered")
 	// ErrTooManyTriggers occurs when a tenant has as many triggers as it may.
 	ErrTooManyTriggers = fmt.Errorf("%w: the tenant has as many as it may", trigger.ErrInvalid)
 	// ErrInactiveTrigger occurs when a trigger that is paused or stopped is to tell

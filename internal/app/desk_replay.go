@@ -24,7 +24,8 @@ type TriggerReplay struct {
 
 // replay has a trigger told again, under the webhook-ids of the first time, and
 // says how many that are. What still waits is not told twice, nor what is asked
-// for twice before it is told.
+// for twice before it is told. One that is named and that nobody knows is
+// [ErrUnknownDelivery].
 func (d *desk) replay(ctx context.Context, owner tenant.ID, id events.TriggerID, what TriggerReplay) (int, error) {
 	found, err := d.show(ctx, owner, id)
 	if err != nil {
@@ -38,7 +39,29 @@ func (d *desk) replay(ctx context.Context, owner tenant.ID, id events.TriggerID,
 		return replayed, err
 	}
 	again, err := d.retell(ctx, found, what)
+	if err == nil && again == 0 && what.Delivery != "" {
+		err = d.known(ctx, found, what.Delivery)
+	}
 	return replayed + again, err
+}
+
+// known is [ErrUnknownDelivery] for a delivery that neither waits nor has been
+// attempted. In this order, since what waits no more has been attempted.
+func (d *desk) known(ctx context.Context, of trigger.Trigger, delivery string) error {
+	waits, err := d.streams.Waits(ctx, of.Tenant, of.ID, delivery)
+	if err != nil || waits {
+		return err
+	}
+	attempts, err := d.streams.Attempts(ctx, of.Tenant, of.ID, events.MaxDeliveriesKept)
+	if err != nil {
+		return err
+	}
+	for _, record := range attempts {
+		if attempt, ok := record.Event.(*events.DeliveryAttempted); ok && attempt.ID == delivery {
+			return nil
+		}
+	}
+	return fmt.Errorf("%w: %s", ErrUnknownDelivery, delivery)
 }
 
 // exhume replays what was given up. A letter is taken away when its delivery is

@@ -9,6 +9,7 @@ import (
 
 	"github.com/feira-dev/feira/events"
 	"github.com/feira-dev/feira/internal/bus"
+	"github.com/feira-dev/feira/internal/tenant"
 	"github.com/feira-dev/feira/internal/trigger"
 )
 
@@ -108,7 +109,8 @@ func TestWhatWasDeliveredIsToldAgainUnderItsID(t *testing.T) {
 	require.Zero(t, b.replay(t, TriggerReplay{}), "nothing was given up")
 	require.Equal(t, 1, b.replay(t, TriggerReplay{Delivery: b.id(0)}))
 	require.Zero(t, b.replay(t, TriggerReplay{Delivery: b.id(1)}), "it is told anyway")
-	require.Zero(t, b.replay(t, TriggerReplay{Delivery: "msg_0"}))
+	_, err := b.desk.replay(t.Context(), b.of.Tenant, b.of.ID, TriggerReplay{Delivery: "msg_0"})
+	require.ErrorIs(t, err, ErrUnknownDelivery)
 	waiting := b.waiting(t)
 	require.Len(t, waiting, 1)
 	require.Equal(t, b.told[0].Subject, waiting[0].Subject)
@@ -147,6 +149,26 @@ func TestARangeIsToldAgainInOrder(t *testing.T) {
 	letters, err := b.desk.streams.Letters(t.Context(), b.of.Tenant, b.of.ID)
 	require.NoError(t, err)
 	require.Empty(t, letters)
+}
+
+// What waits and was never tried is known; what is another trigger's, of the
+// tenant or of somebody else, is as unknown here as what was never there.
+func TestADeliveryIsKnownToItsTriggerAlone(t *testing.T) {
+	t.Parallel()
+	b := setupReplay(t, 2)
+	require.NoError(t, b.desk.streams.Publish(t.Context(), b.told[:1]))
+	require.Zero(t, b.replay(t, TriggerReplay{Delivery: b.id(0)}), "it is told anyway")
+	b.attempt(t, 1, 1, events.DeliveryFailed) // and is given up, and its letter dropped
+	require.Zero(t, b.replay(t, TriggerReplay{Delivery: b.id(1)}))
+	for _, owner := range []tenant.ID{fanTenant(0), fanTenant(1)} {
+		other := b.of
+		other.ID, other.Tenant = events.NewTrigger(owner, [10]byte{9}), owner
+		require.NoError(t, b.store.Create(t.Context(), other))
+		for n := range b.told {
+			_, err := b.desk.replay(t.Context(), owner, other.ID, TriggerReplay{Delivery: b.id(n)})
+			require.ErrorIs(t, err, ErrUnknownDelivery)
+		}
+	}
 }
 
 func TestWhoseFactIsGoneIsNotToldAgain(t *testing.T) {

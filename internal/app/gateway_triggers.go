@@ -19,6 +19,8 @@ func (counterDesk) told(err error) error {
 	switch {
 	case errors.Is(err, ErrUnknownTrigger):
 		return fmt.Errorf("%w: %w", gateway.ErrNoTrigger, err)
+	case errors.Is(err, ErrUnknownDelivery):
+		return fmt.Errorf("%w: %w", gateway.ErrNoDelivery, err)
 	case errors.Is(err, ErrInactiveTrigger):
 		return fmt.Errorf("%w: %w", gateway.ErrTriggerState, err)
 	}

@@ -58,6 +58,19 @@ func (t *Triggers) Read(ctx context.Context, sequence uint64) (events.Message, b
 	return message, found, nil
 }
 
+// Waits reports whether a delivery of a trigger waits, by its webhook-id.
+func (t *Triggers) Waits(ctx context.Context, tenant events.TenantID, trigger events.TriggerID, id string) (bool, error) {
+	waits := false
+	query := directQuery{Subject: events.TriggersSubject(tenant, trigger, "*")}
+	err := t.bus.scan(ctx, events.StreamTriggers, query, func(message events.Message) {
+		waits = waits || message.Header.Value(events.HeaderID) == id
+	})
+	if err != nil {
+		return false, fmt.Errorf("looking among the deliveries of %s: %w", trigger, err)
+	}
+	return waits, nil
+}
+
 // Remove takes a delivery out; one that is gone already is no error.
 func (t *Triggers) Remove(ctx context.Context, sequence uint64) error {
 	answer, err := t.bus.exchange.ask(ctx, removal(events.StreamTriggers, sequence))

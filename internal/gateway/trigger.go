@@ -79,13 +79,15 @@ type Triggers interface {
 	Test(ctx context.Context, owner tenant.ID, id events.TriggerID) (string, error)
 	// Deliveries are the last ones, the newest attempts first.
 	Deliveries(ctx context.Context, owner tenant.ID, id events.TriggerID, limit int) ([]TriggerDelivery, error)
-	// Replay has the endpoint told again, and says how many deliveries that are.
+	// Replay has the endpoint told again, and says how many deliveries that are; it
+	// wraps [ErrNoDelivery] where one is named that the trigger has not.
 	Replay(ctx context.Context, owner tenant.ID, id events.TriggerID, what TriggerReplay) (int, error)
 }
 
 // Errors that [Triggers] wrap.
 var (
 	ErrNoTrigger    = errors.New("no such trigger")
+	ErrNoDelivery   = errors.New("no such delivery")
 	ErrTriggerState = errors.New("the trigger's state does not allow that")
 )
 
@@ -258,6 +260,8 @@ func triggerProblem(err error) error {
 	switch {
 	case errors.Is(err, ErrNoTrigger):
 		return problem(http.StatusNotFound, CodeNotFound, "there is no such trigger")
+	case errors.Is(err, ErrNoDelivery):
+		return problem(http.StatusNotFound, CodeNotFound, "the trigger has no such delivery, or none that is remembered").at("/delivery_id")
 	case errors.Is(err, ErrTriggerState):
 		return problem(http.StatusConflict, CodeConflict, "the trigger is not active; resume it first")
 	case errors.Is(err, trigger.ErrInvalid):
