@@ -98,7 +98,9 @@ func (k *kit) provision(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return kv.ProvisionAudit(ctx, natskv.AuditConfig{Replicas: k.cfg.NATS.Replicas, Age: k.cfg.Vault.AuditAge})
+	return broker.UntilPlaced(ctx, func() error {
+		return kv.ProvisionAudit(ctx, natskv.AuditConfig{Replicas: k.cfg.NATS.Replicas, Age: k.cfg.Vault.AuditAge})
+	})
 }
 
 // buckets connects to the key-value buckets.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -109,6 +110,25 @@ func TestCluster(t *testing.T) {
 		_, err := b.bus.Requests().Publish(t.Context(), request(t, acme, "", "one too many"))
 		require.ErrorIs(t, err, bus.ErrBacklogFull)
 		publish(t, b.bus, request(t, globex, "", "hello"))
+	})
+
+	t.Run("what the cluster has no nodes for is asked for again until its asker has enough", func(t *testing.T) {
+		require.NoError(t, b.js.DeleteStream(t.Context(), events.StreamDead))
+		enough := errors.New("enough")
+		ctx, cancel := context.WithCancelCause(t.Context())
+		log := &logBook{}
+		rooms := connect(t, &server.Server, log)
+		log.tell = func(line string) {
+			if strings.Contains(line, "has no room for it yet") {
+				cancel(enough)
+			}
+		}
+		_, err := rooms.Provision(ctx, bus.Topology{Replicas: 5})
+		require.ErrorIs(t, err, enough)
+		require.ErrorContains(t, err, events.StreamDead)
+		drifts, err := rooms.Provision(t.Context(), bus.Topology{Replicas: 3, Backlog: 50})
+		require.NoError(t, err)
+		require.Empty(t, drifts)
 	})
 
 	t.Run("work goes on when the leader of RUNS is gone", func(t *testing.T) {

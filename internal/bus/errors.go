@@ -45,6 +45,8 @@ var (
 const (
 	codeHeaderTooLarge jetstream.ErrorCode = 10097
 	codeStoreFailed    jetstream.ErrorCode = 10077
+	codeNoPeers        jetstream.ErrorCode = 10005
+	codeNoLeader       jetstream.ErrorCode = 10008
 	textSubjectFull                        = "maximum messages per subject exceeded"
 )
 

@@ -140,6 +140,8 @@ func (b *bundle) count(t *testing.T, stream string) uint64 {
 
 // logBook keeps what is logged, as text.
 type logBook struct {
+	tell func(line string) // hears of each line where it is set, before anything is logged
+
 	mu    sync.Mutex
 	lines []string
 }
@@ -157,6 +159,9 @@ func (l *logBook) Handle(_ context.Context, record slog.Record) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.lines = append(l.lines, line)
+	if l.tell != nil {
+		l.tell(line)
+	}
 	return nil
 }
 

@@ -12,6 +12,25 @@ import (
 // bucketStream is the stream that holds a bucket.
 const bucketStream = "KV_"
 
+// maker makes one thing where it is missing, and tells in what it differs where
+// it is there.
+type maker func(ctx context.Context) ([]Drift, error)
+
+// makers make what a topology wants, in the order in which it needs each other.
+func (b *Bus) makers(topology Topology) []maker {
+	var makers []maker
+	for _, want := range topology.streams() {
+		makers = append(makers, func(ctx context.Context) ([]Drift, error) { return b.provisionStream(ctx, want, topology.Apply) })
+	}
+	for _, want := range topology.consumers() {
+		makers = append(makers, func(ctx context.Context) ([]Drift, error) { return b.provisionConsumer(ctx, want, topology.Apply) })
+	}
+	for _, want := range topology.buckets() {
+		makers = append(makers, func(ctx context.Context) ([]Drift, error) { return b.provisionBucket(ctx, want, topology.Apply) })
+	}
+	return makers
+}
+
 func (b *Bus) provisionStream(ctx context.Context, want jetstream.StreamConfig, apply bool) ([]Drift, error) {
 	stream, err := b.js.Stream(ctx, want.Name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {

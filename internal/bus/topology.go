@@ -79,29 +79,18 @@ func (t Topology) Validate() error {
 // Provision creates the streams, durable consumers and buckets that are
 // missing. What exists with another setting is never changed in silence: each
 // difference comes back as a [Drift]. It may be called by several roles at one
-// time.
+// time, and of a cluster that has just begun: see [Bus.UntilPlaced].
 func (b *Bus) Provision(ctx context.Context, topology Topology) ([]Drift, error) {
 	if err := topology.Validate(); err != nil {
 		return nil, err
 	}
-	topology = topology.withDefaults()
 	var drifts []Drift
-	for _, want := range topology.streams() {
-		found, err := b.provisionStream(ctx, want, topology.Apply)
-		if err != nil {
-			return drifts, err
-		}
-		drifts = append(drifts, found...)
-	}
-	for _, want := range topology.consumers() {
-		found, err := b.provisionConsumer(ctx, want, topology.Apply)
-		if err != nil {
-			return drifts, err
-		}
-		drifts = append(drifts, found...)
-	}
-	for _, want := range topology.buckets() {
-		found, err := b.provisionBucket(ctx, want, topology.Apply)
+	for _, provision := range b.makers(topology.withDefaults()) {
+		var found []Drift
+		err := b.UntilPlaced(ctx, func() (err error) {
+			found, err = provision(ctx)
+			return err
+		})
 		if err != nil {
 			return drifts, err
 		}

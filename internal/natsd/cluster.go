@@ -10,15 +10,9 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"time"
 
-	"github.com/nats-io/nats-server/v2/server"
 	"golang.org/x/sync/errgroup"
 )
-
-// healthPoll is how often a node is asked whether it is well. The server tells
-// nobody when it becomes so.
-const healthPoll = 20 * time.Millisecond
 
 // ClusterParams describe a cluster whose nodes all live in this process.
 type ClusterParams struct {
@@ -155,68 +149,6 @@ func (c *Cluster) StopNode(ctx context.Context, i int) error {
 		return fmt.Errorf("stopping node %d: %w", i, err)
 	}
 	return nil
-}
-
-// WaitHealthy returns when every node that is up is in touch with the cluster's
-// leader and caught up with it.
-func (c *Cluster) WaitHealthy(ctx context.Context) error {
-	tick := time.NewTicker(healthPoll)
-	defer tick.Stop()
-	for {
-		fault := c.fault()
-		if fault == "" {
-			return nil
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return fmt.Errorf("%w: %s: %w", ErrNotHealthy, fault, context.Cause(ctx))
-		}
-	}
-}
-
-// fault is what keeps the cluster from being healthy; "" when nothing does.
-func (c *Cluster) fault() string {
-	up, known, led := 0, 0, false
-	for i, node := range c.nodes {
-		if node == nil {
-			continue
-		}
-		up++
-		inner := node.inner.Load()
-		if health := inner.Healthz(nil); health.Error != "" {
-			return fmt.Sprintf("node %d: %s", i, health.Error)
-		}
-		if inner.JetStreamIsLeader() {
-			led, known = true, peersOf(inner)
-		}
-	}
-	switch {
-	case up*2 <= len(c.nodes):
-		return fmt.Sprintf("%d of %d nodes are up", up, len(c.nodes))
-	case !led:
-		return "there is no leader"
-	case known < up:
-		return fmt.Sprintf("the leader knows %d of %d nodes", known, up)
-	default:
-		return ""
-	}
-}
-
-// peersOf counts the nodes that a leader would place a replica on, itself among
-// them: a node that is healthy by itself may not have joined it yet.
-func peersOf(leader *server.Server) int {
-	info, err := leader.Jsz(&server.JSzOptions{})
-	if err != nil || info.Meta == nil {
-		return 0
-	}
-	known := 1
-	for _, peer := range info.Meta.Replicas {
-		if peer.Current && !peer.Offline {
-			known++
-		}
-	}
-	return known
 }
 
 // ClientURL lists where clients connect, on any node, up or down, so that a

@@ -1,6 +1,7 @@
 package natskv_test
 
 import (
+	"errors"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -69,12 +70,13 @@ func TestPromisesHoldOnACluster(t *testing.T) {
 		t.Parallel()
 		var allowed atomic.Int64
 		var clients sync.WaitGroup
+		began := time.Now()
 		for range 3 {
 			rates := b.rates(t)
 			clients.Go(func() {
 				for range 200 {
 					decision, err := rates.Allow(t.Context(), "acme", perMinute(2, 100))
-					if err != nil {
+					if err != nil && !errors.Is(err, natskv.ErrUnmetered) { // which a busy cluster may be, and allows nothing
 						t.Errorf("allowing: %v", err)
 						return
 					}
@@ -85,7 +87,7 @@ func TestPromisesHoldOnACluster(t *testing.T) {
 			})
 		}
 		clients.Wait()
-		require.LessOrEqual(t, allowed.Load(), int64(101))
+		require.LessOrEqual(t, allowed.Load(), int64(101)+int64(2*time.Since(began)/time.Minute))
 		require.Greater(t, allowed.Load(), int64(75))
 	})
 }

@@ -2,10 +2,7 @@ package testenv
 
 import (
 	"context"
-	"errors"
 	"testing"
-
-	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/feira-dev/feira/internal/natsd"
 )
@@ -19,8 +16,7 @@ type ClusterServer struct {
 }
 
 // Cluster starts a JetStream cluster and returns when a stream can have a
-// replica on every node. Anybody
-// may connect to it.
+// replica on every node. Anybody may connect to it.
 func Cluster(t testing.TB, nodes int) *ClusterServer {
 	t.Helper()
 	cluster, err := natsd.NewCluster(natsd.ClusterParams{Nodes: nodes, Dir: Dir(t)})
@@ -39,31 +35,7 @@ func Cluster(t testing.TB, nodes int) *ClusterServer {
 	if err := cluster.Start(ctx); err != nil {
 		t.Fatalf("starting a NATS cluster: %v", err)
 	}
-	made := &ClusterServer{Server: Server{URL: cluster.ClientURL()}, cluster: cluster}
-	made.settle(ctx, t, nodes)
-	return made
-}
-
-// settle returns when a stream can have a replica on every node. A leader that
-// is in touch with all of them may still wait for what each says of its disk, and
-// refuses a stream until then; nothing that can be asked tells of that.
-func (c *ClusterServer) settle(ctx context.Context, t testing.TB, nodes int) {
-	t.Helper()
-	js := c.JetStream(t)
-	const probe = "SETTLED"
-	for {
-		_, err := js.CreateStream(ctx, jetstream.StreamConfig{Name: probe, Subjects: []string{"settled"}, Replicas: nodes, Storage: jetstream.MemoryStorage})
-		if err == nil {
-			break
-		}
-		var refusal *jetstream.APIError
-		if ctx.Err() != nil || !errors.As(err, &refusal) {
-			t.Fatalf("waiting for a NATS cluster to settle: %v", err)
-		}
-	}
-	if err := js.DeleteStream(ctx, probe); err != nil {
-		t.Fatalf("waiting for a NATS cluster to settle: %v", err)
-	}
+	return &ClusterServer{Server: Server{URL: cluster.ClientURL()}, cluster: cluster}
 }
 
 // Node is the index of the node with this name, as stream information gives it.
