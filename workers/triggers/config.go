@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/feira-dev/feira/internal/trigger"
@@ -75,27 +76,31 @@ func (c Config) withDefaults() Config {
 
 // Validate joins every fault, each naming its field.
 func (c Config) Validate() error {
-	var faults []error
-	for _, field := range []struct {
-		name    string
-		missing bool
-	}{
-		{"ID", c.ID == ""},
-		{"Lease", c.Lease == nil},
-		{"Book", c.Book == nil},
-		{"Pending", c.Pending == nil},
-		{"Journal", c.Journal == nil},
-		{"Cemetery", c.Cemetery == nil},
-		{"Registry", c.Registry == nil},
-		{"Safe", c.Safe == nil},
-		{"Transport", c.Transport == nil},
-	} {
-		if field.missing {
-			faults = append(faults, errors.New("triggers: "+field.name+" is missing"))
+	return errors.Join(slices.Concat(
+		faults("triggers", "is missing",
+			field{"ID", c.ID == ""}, field{"Lease", c.Lease == nil}, field{"Book", c.Book == nil},
+			field{"Pending", c.Pending == nil}, field{"Journal", c.Journal == nil}, field{"Cemetery", c.Cemetery == nil},
+			field{"Registry", c.Registry == nil}, field{"Safe", c.Safe == nil}, field{"Transport", c.Transport == nil}),
+		faults("triggers", "is negative",
+			field{"Backlog", c.Backlog < 0}, field{"Timeout", c.Timeout < 0}, field{"Sweep", c.Sweep < 0},
+			field{"Retry", c.Retry < 0}, field{"Show", c.Show < 0}),
+		[]error{c.Queue.Validate()},
+	)...)
+}
+
+// field is one of a configuration, and whether it breaks a rule.
+type field struct {
+	name   string
+	broken bool
+}
+
+// faults are one for each field of a part that breaks a rule.
+func faults(part, rule string, fields ...field) []error {
+	var found []error
+	for _, each := range fields {
+		if each.broken {
+			found = append(found, errors.New(part+": "+each.name+" "+rule))
 		}
 	}
-	if c.Backlog < 0 || c.Timeout < 0 || c.Sweep < 0 || c.Retry < 0 || c.Show < 0 {
-		faults = append(faults, errors.New("triggers: Backlog, Timeout, Sweep, Retry or Show is negative"))
-	}
-	return errors.Join(append(faults, c.Queue.Validate())...)
+	return found
 }

@@ -269,12 +269,19 @@ func TestAStopLosesNothing(t *testing.T) {
 
 func TestCouriersAndFansAreChecked(t *testing.T) {
 	t.Parallel()
-	_, err := triggers.NewCourier(triggers.Config{Backlog: -1})
-	for _, field := range []string{"ID", "Lease", "Book", "Pending", "Journal", "Cemetery", "Registry", "Safe", "Transport", "Backlog"} {
-		require.ErrorContains(t, err, field)
+	_, err := triggers.NewCourier(triggers.Config{Backlog: -1, Timeout: -1, Sweep: -1, Retry: -1, Show: -1, Queue: trigger.QueueConfig{Slots: -1}})
+	for _, field := range []string{"ID", "Lease", "Book", "Pending", "Journal", "Cemetery", "Registry", "Safe", "Transport"} {
+		require.ErrorContains(t, err, "triggers: "+field+" is missing")
 	}
-	_, err = triggers.NewFan(triggers.FanConfig{Save: -1})
-	for _, field := range []string{"ID", "Lease", "Book", "Facts", "Cursor", "Publisher", "Save"} {
-		require.ErrorContains(t, err, field)
+	for _, field := range []string{"Backlog", "Timeout", "Sweep", "Retry", "Show"} {
+		require.ErrorContains(t, err, "triggers: "+field+" is negative")
+	}
+	require.ErrorContains(t, err, "slots")
+	_, err = triggers.NewFan(triggers.FanConfig{Save: -1, Timeout: -1, Retry: -1})
+	for _, field := range []string{"ID", "Lease", "Book", "Facts", "Cursor", "Publisher"} {
+		require.ErrorContains(t, err, "triggers: fan: "+field+" is missing")
+	}
+	for _, field := range []string{"Save", "Timeout", "Retry"} {
+		require.ErrorContains(t, err, "triggers: fan: "+field+" is negative")
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"log/slog"
+	"slices"
 	"time"
 )
 
@@ -52,24 +53,11 @@ func (c FanConfig) withDefaults() FanConfig {
 
 // Validate joins every fault, each naming its field.
 func (c FanConfig) Validate() error {
-	var faults []error
-	for _, field := range []struct {
-		name    string
-		missing bool
-	}{
-		{"ID", c.ID == ""},
-		{"Lease", c.Lease == nil},
-		{"Book", c.Book == nil},
-		{"Facts", c.Facts == nil},
-		{"Cursor", c.Cursor == nil},
-		{"Publisher", c.Publisher == nil},
-	} {
-		if field.missing {
-			faults = append(faults, errors.New("triggers: fan: "+field.name+" is missing"))
-		}
-	}
-	if c.Save < 0 || c.Timeout < 0 || c.Retry < 0 {
-		faults = append(faults, errors.New("triggers: fan: Save, Timeout or Retry is negative"))
-	}
-	return errors.Join(faults...)
+	return errors.Join(slices.Concat(
+		faults("triggers: fan", "is missing",
+			field{"ID", c.ID == ""}, field{"Lease", c.Lease == nil}, field{"Book", c.Book == nil},
+			field{"Facts", c.Facts == nil}, field{"Cursor", c.Cursor == nil}, field{"Publisher", c.Publisher == nil}),
+		faults("triggers: fan", "is negative",
+			field{"Save", c.Save < 0}, field{"Timeout", c.Timeout < 0}, field{"Retry", c.Retry < 0}),
+	)...)
 }
