@@ -11,7 +11,6 @@ import (
 	"github.com/feira-dev/feira/internal/provider"
 	"github.com/feira-dev/feira/internal/tenant"
 	"github.com/feira-dev/feira/internal/vault"
-	"github.com/feira-dev/feira/workers/scheduling"
 )
 
 // credentials lets the providers' client open the vault.
@@ -26,17 +25,6 @@ func (c credentials) Open(ctx context.Context, id events.TenantID, server string
 		return nil, err
 	}
 	return opened, nil
-}
-
-// lease lets the scheduler compete for the key in the lease bucket.
-type lease struct{ leases *natskv.Lease }
-
-func (l lease) Acquire(ctx context.Context, holder string) (scheduling.Tenure, error) {
-	held, err := l.leases.Acquire(ctx, holder)
-	if err != nil {
-		return nil, err
-	}
-	return held, nil
 }
 
 // directory tells the worker of tenants: from the live copy where it has them,

@@ -52,7 +52,7 @@ func buildScheduler(ctx context.Context, k *kit) (lifecycle.Part, error) {
 	}
 	return scheduling.New(scheduling.Config{
 		Budgets: budgets, Questions: broker.Asks(), Observer: observer, WorkerSlots: k.cfg.Worker.Slots,
-		ID: newID("sch"), Lease: lease{leases}, Requests: broker.Requests(), Runs: broker.Runs(), Hints: broker.Hints(),
+		ID: newID("sch"), Lease: schedulerLease(leases), Requests: broker.Requests(), Runs: broker.Runs(), Hints: broker.Hints(),
 		Tenants: census{tenants: tenants, log: k.log}, Endings: ender, Logger: k.log, Now: k.now, Reconcile: k.cfg.Scheduler.Reconcile,
 	})
 }

@@ -104,7 +104,7 @@ func (k *kit) destinations(ctx context.Context, files []string) ([]exporting.Con
 		}
 		made = append(made, exporting.Config{
 			Destination: name, Teller: teller{exporter: exporter, heard: func(export.Report, error) {}}, ID: id,
-			Lease: exporterLease{leases}, Every: k.cfg.Exporter.Every, Logger: k.log,
+			Lease: exporterLease(leases), Every: k.cfg.Exporter.Every, Logger: k.log,
 		})
 	}
 	for name := range k.cfg.Exporter.Keys {
@@ -137,16 +137,4 @@ func (t teller) Tell(fetch, work context.Context) (exporting.Told, error) {
 		t.heard(report, err)
 	}
 	return exporting.Told{Items: report.Items, Behind: report.Last - report.Cursor, Waiting: report.Waiting, Unlisted: report.Unlisted}, err
-}
-
-// exporterLease lets replicas compete for the key in the lease bucket.
-type exporterLease struct{ leases *natskv.Lease }
-
-// Acquire implements [exporting.Lease].
-func (l exporterLease) Acquire(ctx context.Context, holder string) (exporting.Tenure, error) {
-	held, err := l.leases.Acquire(ctx, holder)
-	if err != nil {
-		return nil, err
-	}
-	return held, nil
 }

@@ -30,7 +30,7 @@ func buildFan(ctx context.Context, k *kit, book triggers.Book, observer triggers
 		return nil, err
 	}
 	return triggers.NewFan(triggers.FanConfig{
-		ID: newID("fan"), Lease: courierLease{leases}, Book: book, Facts: broker.Log(), Cursor: cursor{records: records, key: events.KeyFanCursor},
+		ID: newID("fan"), Lease: triggersLease(leases), Book: book, Facts: broker.Log(), Cursor: cursor{records: records, key: events.KeyFanCursor},
 		Publisher: broker.Triggers(), Observer: observer, Logger: k.log,
 	})
 }

@@ -62,7 +62,7 @@ func buildTriggers(ctx context.Context, k *kit) (lifecycle.Part, error) {
 		return nil, err
 	}
 	courier, err := triggers.NewCourier(triggers.Config{
-		ID: newID("trg"), Lease: courierLease{leases}, Book: book, Pending: broker.Triggers(), Journal: broker.Triggers(), Cemetery: broker.Dead(),
+		ID: newID("trg"), Lease: triggersLease(leases), Book: book, Pending: broker.Triggers(), Journal: broker.Triggers(), Cemetery: broker.Dead(),
 		Registry: clerk{desk}, Safe: safe, Transport: wire.Pooled, Queue: trigger.QueueConfig{Slots: k.cfg.Triggers.Slots},
 		Observer: watcher, Logger: k.log, Now: k.now,
 	})
@@ -71,18 +71,6 @@ func buildTriggers(ctx context.Context, k *kit) (lifecycle.Part, error) {
 	}
 	group := lifecycle.NewGroup("triggers", book, courier, fan)
 	return bounded{Part: group, within: k.cfg.Triggers.SoftStop}, nil
-}
-
-// courierLease lets couriers compete for the key in the lease bucket.
-type courierLease struct{ leases *natskv.Lease }
-
-// Acquire implements [triggers.Lease].
-func (l courierLease) Acquire(ctx context.Context, holder string) (triggers.Tenure, error) {
-	held, err := l.leases.Acquire(ctx, holder)
-	if err != nil {
-		return nil, err
-	}
-	return held, nil
 }
 
 // clerk tells couriers the truth about triggers.
