@@ -8,12 +8,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"slices"
 	"strings"
-	"time"
 
 	"github.com/feira-dev/feira/events"
-	"github.com/feira-dev/feira/internal/sandbox/journal"
 	"github.com/feira-dev/feira/internal/tenant"
 	"github.com/feira-dev/feira/internal/trigger"
 )
@@ -25,36 +22,6 @@ const (
 	paidOrder                    = "Order 79: charge R$ 64,90 by Pix to Davi Rocha (CPF 818.368.778-46, davi@example.com, phone 5551998761234) and notify him on WhatsApp. " +
 		"It goes from CEP 01001-000 to CEP 90010-150 as soon as he has paid."
 )
-
-// DemoPayment is the act in which a customer pays, and what followed from it.
-type DemoPayment struct {
-	Tenant  tenant.ID        `json:"tenant"`
-	Session events.SessionID `json:"session"`
-	// Payment is the provider's id of the charge that the agent made.
-	Payment string `json:"payment"`
-	// Sent is how often the provider told of the payment, Recorded how often the
-	// log tells of it, and Turns how many turns it started.
-	Sent     int `json:"sent"`
-	Recorded int `json:"recorded"`
-	Turns    int `json:"turns"`
-	// Shipments counts labels that were made, and Messages what reached the
-	// customer: the code to pay with, and the news of the shipment.
-	Shipments int `json:"shipments"`
-	Messages  int `json:"messages"`
-	// Webhooks counts all that the tenant's providers told in this act.
-	Webhooks int `json:"webhooks"`
-	// Deliveries are what the tenant's own endpoint was told, and could verify, in
-	// the order in which it came; Missing are events that it was not told.
-	Deliveries []DemoDelivery `json:"deliveries"`
-	Missing    []string       `json:"missing"`
-	Unverified int            `json:"unverified"`
-	Repeated   int            `json:"repeated"`
-}
-
-// Heard reports whether the tenant's endpoint was told of an event.
-func (p DemoPayment) Heard(event string) bool {
-	return slices.ContainsFunc(p.Deliveries, func(one DemoDelivery) bool { return one.Event == event })
-}
 
 // payment is the act while it is played.
 type payment struct {
@@ -108,17 +75,6 @@ func (d *demo) pay(ctx context.Context) (report DemoPayment, err error) {
 		d.Note("The shop's own endpoint was told, each signed: " + strings.Join(report.names(), ", ") + ".")
 	}
 	return report, err
-}
-
-// names are those of the events that the endpoint was told of, once each.
-func (p DemoPayment) names() []string {
-	var names []string
-	for _, one := range p.Deliveries {
-		if !slices.Contains(names, one.Event) {
-			names = append(names, one.Event)
-		}
-	}
-	return names
 }
 
 // connect gives the providers the gateway's addresses, and the gateway that of
@@ -186,92 +142,4 @@ func (p *payment) act(ctx context.Context, server, path string, body any) error 
 		return fmt.Errorf("acting at %s: %w", server, err)
 	}
 	return nil
-}
-
-// served reports whether the payment's turn has ended. The provider tells of the
-// payment once more as soon as it was heard.
-func (p *payment) served(ctx context.Context) (bool, error) {
-	if p.repeats == 0 && p.drained("asaas") && p.world.sandbox.Repeat("asaas", string(paidTenant)) {
-		p.repeats++
-	}
-	s, err := p.look(ctx)
-	return p.repeats > 0 && s.turns() > 0, err
-}
-
-// settled reports whether all that the providers told has been recorded, has
-// been served and was told to the shop. What came twice is recorded once.
-func (p *payment) settled(ctx context.Context) (bool, error) {
-	s, err := p.look(ctx)
-	if err != nil || !p.drained(p.customer.Servers...) || s.facts < p.sent(p.customer.Servers...)-p.repeats { // more is for the report to tell
-		return false, err
-	}
-	for _, endings := range s.asked {
-		if endings == 0 {
-			return false, nil
-		}
-	}
-	return len(p.ear.lacks(s.told)) == 0, nil
-}
-
-// drained reports whether nothing waits to be sent by some of the providers.
-func (p *payment) drained(servers ...string) bool {
-	for _, one := range p.world.sandbox.Webhooks() {
-		if one.Account == string(paidTenant) && slices.Contains(servers, one.Server) && one.Waiting > 0 {
-			return false
-		}
-	}
-	return true
-}
-
-// sent counts the webhooks of some of the providers that the gateway took.
-func (p *payment) sent(servers ...string) int {
-	all := 0
-	for _, one := range p.world.sandbox.Webhooks() {
-		if one.Account == string(paidTenant) && slices.Contains(servers, one.Server) {
-			all += one.Sent
-		}
-	}
-	return all
-}
-
-// paymentPace is how often the logs are looked at.
-const paymentPace = 40 * time.Millisecond
-
-// until looks until something is so. Nobody tells when a provider's webhook is
-// on its way.
-func (p *payment) until(ctx context.Context, what string, so func(context.Context) (bool, error)) error {
-	look := time.NewTicker(paymentPace)
-	defer look.Stop()
-	for {
-		if done, err := so(ctx); done || err != nil {
-			return err
-		}
-		select {
-		case <-look.C:
-		case <-ctx.Done():
-			return fmt.Errorf("waiting for %s: %w", what, context.Cause(ctx))
-		}
-	}
-}
-
-func (p *payment) report(ctx context.Context) (DemoPayment, error) {
-	s, err := p.look(ctx)
-	if err != nil {
-		return DemoPayment{}, err
-	}
-	report := DemoPayment{
-		Tenant: paidTenant, Session: paidSession, Payment: s.payment, Recorded: s.recorded, Turns: s.turns(),
-		Shipments: p.effects("label.generated") - p.before.labels, Messages: p.effects("message.sent") - p.before.messages,
-		Webhooks: p.sent(p.customer.Servers...), Missing: p.ear.lacks(s.told),
-	}
-	if p.repeats > 0 {
-		report.Sent = 1 + p.repeats
-	}
-	p.ear.report(&report)
-	return report, nil
-}
-
-// effects counts what happened at the tenant's providers.
-func (p *payment) effects(name string) int {
-	return p.world.sandbox.Journal().Count(journal.Filter{Account: string(paidTenant), Effect: name})
 }
