@@ -31,6 +31,12 @@ type testBundle struct {
 
 func setup(t *testing.T, changes ...func(*config.Config)) *testBundle {
 	t.Helper()
+	return setupIn(t, worldParams{}, changes...)
+}
+
+// setupIn is setup with a world of other ways; broker and stand-ins it has anyhow.
+func setupIn(t *testing.T, params worldParams, changes ...func(*config.Config)) *testBundle {
+	t.Helper()
 	tel, err := telemetry.New(t.Context(), telemetry.Config{Output: testenv.Log(t)})
 	require.NoError(t, err)
 	cfg := config.Default()
@@ -41,7 +47,8 @@ func setup(t *testing.T, changes ...func(*config.Config)) *testBundle {
 	for _, change := range changes {
 		change(&cfg)
 	}
-	w, err := newWorld(cfg, tel, worldParams{broker: natsd.Config{Dir: filepath.Join(cfg.DataDir, "nats")}, standIns: true})
+	params.broker, params.standIns = natsd.Config{Dir: filepath.Join(cfg.DataDir, "nats")}, true
+	w, err := newWorld(cfg, tel, params)
 	require.NoError(t, err)
 	require.NoError(t, w.start(t.Context()))
 	_, err = w.prepare(t.Context(), tel, true)

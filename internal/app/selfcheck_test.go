@@ -22,7 +22,8 @@ import (
 // right, tells all of it after that, nothing happens twice.
 func TestWhatAStoppedQueueKeptIsFoundOnce(t *testing.T) {
 	t.Parallel()
-	b := setup(t, func(cfg *config.Config) {
+	// Asaas stops at its fifteenth refusal, and would take 13 s until then.
+	b := setupIn(t, worldParams{webhookPause: 2 * time.Millisecond}, func(cfg *config.Config) {
 		cfg.Upkeep.Selfcheck, cfg.Upkeep.Pace = 50*time.Millisecond, time.Millisecond
 	})
 	customer, err := b.operator.Tenant(t.Context(), "tenant_loja")

@@ -41,6 +41,9 @@ type worldParams struct {
 	broker       natsd.Config
 	standIns     bool
 	modelLatency time.Duration
+	// webhookPause is how long a stand-in waits before it tells again what was not
+	// taken; 0 for the stand-ins' own.
+	webhookPause time.Duration
 	// now is the stand-ins' clock, and observe hears what they are asked; nil for
 	// the world's time, and for nobody.
 	now     func() time.Time
@@ -57,7 +60,9 @@ func newWorld(cfg config.Config, tel *telemetry.Telemetry, params worldParams) (
 	w := &world{broker: broker, cfg: cfg}
 	parts := []lifecycle.Part{broker}
 	if params.standIns {
-		w.sandbox, err = sandbox.New(sandbox.Config{ModelLatency: params.modelLatency, Now: params.now, Observe: params.observe, Logger: tel.Logger()})
+		w.sandbox, err = sandbox.New(sandbox.Config{
+			ModelLatency: params.modelLatency, WebhookPause: params.webhookPause, Now: params.now, Observe: params.observe, Logger: tel.Logger(),
+		})
 		if err != nil {
 			return nil, err
 		}
