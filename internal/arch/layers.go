@@ -81,6 +81,7 @@ func layers() map[string]Layer {
 		"internal/webhook":  LayerDomain,
 		"internal/poll":     LayerDomain,
 
+		"internal/fault":     LayerBase,
 		"internal/paper":     LayerBase,
 		"internal/lifecycle": LayerBase,
 		"internal/config":    LayerBase,

@@ -1,10 +1,10 @@
 package exporting
 
 import (
-	"errors"
-	"fmt"
 	"log/slog"
 	"time"
+
+	"github.com/feira-dev/feira/internal/fault"
 )
 
 // Defaults of [Config].
@@ -62,17 +62,12 @@ func (c Config) withDefaults() Config {
 
 // Validate joins every fault, each naming its field.
 func (c Config) Validate() error {
-	var faults []error
-	if c.Destination == "" {
-		faults = append(faults, errors.New("exporting: Destination is missing"))
-	}
-	if c.Teller == nil {
-		faults = append(faults, errors.New("exporting: Teller is missing"))
-	}
-	for name, value := range map[string]time.Duration{"Every": c.Every, "Retry": c.Retry, "Longest": c.Longest, "Timeout": c.Timeout} {
-		if value < 0 {
-			faults = append(faults, fmt.Errorf("exporting: %s is %s, want above 0", name, value))
-		}
-	}
-	return errors.Join(faults...)
+	faults := fault.In("exporting")
+	faults.Missing("Destination", c.Destination == "")
+	faults.Missing("Teller", c.Teller == nil)
+	faults.Negative("Every", c.Every < 0)
+	faults.Negative("Retry", c.Retry < 0)
+	faults.Negative("Longest", c.Longest < 0)
+	faults.Negative("Timeout", c.Timeout < 0)
+	return faults.Join()
 }

@@ -2,12 +2,11 @@ package triggers
 
 import (
 	"cmp"
-	"errors"
 	"log/slog"
 	"net/http"
-	"slices"
 	"time"
 
+	"github.com/feira-dev/feira/internal/fault"
 	"github.com/feira-dev/feira/internal/trigger"
 )
 
@@ -76,31 +75,20 @@ func (c Config) withDefaults() Config {
 
 // Validate joins every fault, each naming its field.
 func (c Config) Validate() error {
-	return errors.Join(slices.Concat(
-		faults("triggers", "is missing",
-			field{"ID", c.ID == ""}, field{"Lease", c.Lease == nil}, field{"Book", c.Book == nil},
-			field{"Pending", c.Pending == nil}, field{"Journal", c.Journal == nil}, field{"Cemetery", c.Cemetery == nil},
-			field{"Registry", c.Registry == nil}, field{"Safe", c.Safe == nil}, field{"Transport", c.Transport == nil}),
-		faults("triggers", "is negative",
-			field{"Backlog", c.Backlog < 0}, field{"Timeout", c.Timeout < 0}, field{"Sweep", c.Sweep < 0},
-			field{"Retry", c.Retry < 0}, field{"Show", c.Show < 0}),
-		[]error{c.Queue.Validate()},
-	)...)
-}
-
-// field is one of a configuration, and whether it breaks a rule.
-type field struct {
-	name   string
-	broken bool
-}
-
-// faults are one for each field of a part that breaks a rule.
-func faults(part, rule string, fields ...field) []error {
-	var found []error
-	for _, each := range fields {
-		if each.broken {
-			found = append(found, errors.New(part+": "+each.name+" "+rule))
-		}
-	}
-	return found
+	faults := fault.In("triggers")
+	faults.Missing("ID", c.ID == "")
+	faults.Missing("Lease", c.Lease == nil)
+	faults.Missing("Book", c.Book == nil)
+	faults.Missing("Pending", c.Pending == nil)
+	faults.Missing("Journal", c.Journal == nil)
+	faults.Missing("Cemetery", c.Cemetery == nil)
+	faults.Missing("Registry", c.Registry == nil)
+	faults.Missing("Safe", c.Safe == nil)
+	faults.Missing("Transport", c.Transport == nil)
+	faults.Negative("Backlog", c.Backlog < 0)
+	faults.Negative("Timeout", c.Timeout < 0)
+	faults.Negative("Sweep", c.Sweep < 0)
+	faults.Negative("Retry", c.Retry < 0)
+	faults.Negative("Show", c.Show < 0)
+	return faults.Join(c.Queue.Validate())
 }

@@ -2,10 +2,10 @@ package triggers
 
 import (
 	"cmp"
-	"errors"
 	"log/slog"
-	"slices"
 	"time"
+
+	"github.com/feira-dev/feira/internal/fault"
 )
 
 // Defaults of [FanConfig].
@@ -53,11 +53,15 @@ func (c FanConfig) withDefaults() FanConfig {
 
 // Validate joins every fault, each naming its field.
 func (c FanConfig) Validate() error {
-	return errors.Join(slices.Concat(
-		faults("triggers: fan", "is missing",
-			field{"ID", c.ID == ""}, field{"Lease", c.Lease == nil}, field{"Book", c.Book == nil},
-			field{"Facts", c.Facts == nil}, field{"Cursor", c.Cursor == nil}, field{"Publisher", c.Publisher == nil}),
-		faults("triggers: fan", "is negative",
-			field{"Save", c.Save < 0}, field{"Timeout", c.Timeout < 0}, field{"Retry", c.Retry < 0}),
-	)...)
+	faults := fault.In("triggers: fan")
+	faults.Missing("ID", c.ID == "")
+	faults.Missing("Lease", c.Lease == nil)
+	faults.Missing("Book", c.Book == nil)
+	faults.Missing("Facts", c.Facts == nil)
+	faults.Missing("Cursor", c.Cursor == nil)
+	faults.Missing("Publisher", c.Publisher == nil)
+	faults.Negative("Save", c.Save < 0)
+	faults.Negative("Timeout", c.Timeout < 0)
+	faults.Negative("Retry", c.Retry < 0)
+	return faults.Join()
 }

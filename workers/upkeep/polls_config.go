@@ -2,12 +2,11 @@ package upkeep
 
 import (
 	"cmp"
-	"errors"
-	"fmt"
 	"log/slog"
 	"time"
 
 	"github.com/feira-dev/feira/events"
+	"github.com/feira-dev/feira/internal/fault"
 	"github.com/feira-dev/feira/internal/poll"
 )
 
@@ -82,36 +81,20 @@ func (c PollsConfig) withDefaults() PollsConfig {
 
 // Validate joins every fault, each naming its field.
 func (c PollsConfig) Validate() error {
-	var faults []error
-	fault := func(format string, args ...any) {
-		faults = append(faults, fmt.Errorf("upkeep: polls: "+format, args...))
-	}
-	for _, field := range []struct {
-		name    string
-		missing bool
-	}{
-		{"ID", c.ID == ""},
-		{"Records", c.Records == nil},
-		{"Follower", c.Follower == nil},
-		{"Tenants", c.Tenants == nil},
-		{"Asker", c.Asker == nil},
-		{"Post", c.Post == nil},
-		{"Connection", c.Connection == nil},
-	} {
-		if field.missing {
-			fault("%s is missing", field.name)
-		}
-	}
-	for _, field := range []struct {
-		name  string
-		value time.Duration
-	}{{"Look", c.Look}, {"Lease", c.Lease}, {"Rest", c.Rest}, {"Pace", c.Pace}, {"Pauses.First", c.Pauses.First}} {
-		if field.value < 0 {
-			fault("%s is %s, want above 0", field.name, field.value)
-		}
-	}
-	if c.Slots < 0 || c.Batches < 0 {
-		fault("Slots or Batches is negative")
-	}
-	return errors.Join(faults...)
+	faults := fault.In("upkeep: polls")
+	faults.Missing("ID", c.ID == "")
+	faults.Missing("Records", c.Records == nil)
+	faults.Missing("Follower", c.Follower == nil)
+	faults.Missing("Tenants", c.Tenants == nil)
+	faults.Missing("Asker", c.Asker == nil)
+	faults.Missing("Post", c.Post == nil)
+	faults.Missing("Connection", c.Connection == nil)
+	faults.Negative("Look", c.Look < 0)
+	faults.Negative("Lease", c.Lease < 0)
+	faults.Negative("Rest", c.Rest < 0)
+	faults.Negative("Pace", c.Pace < 0)
+	faults.Negative("Pauses.First", c.Pauses.First < 0)
+	faults.Negative("Slots", c.Slots < 0)
+	faults.Negative("Batches", c.Batches < 0)
+	return faults.Join()
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/feira-dev/feira/events"
+	"github.com/feira-dev/feira/internal/fault"
 	"github.com/feira-dev/feira/internal/poll"
 )
 
@@ -33,8 +34,11 @@ type Lookout struct{ config LookoutConfig }
 
 // NewLookout makes a lookout, or says what is missing.
 func NewLookout(config LookoutConfig) (*Lookout, error) {
-	if config.Records == nil || config.Tenants == nil {
-		return nil, errors.New("upkeep: lookout: Records or Tenants is missing")
+	faults := fault.In("upkeep: lookout")
+	faults.Missing("Records", config.Records == nil)
+	faults.Missing("Tenants", config.Tenants == nil)
+	if err := faults.Join(); err != nil {
+		return nil, err
 	}
 	if config.Logger == nil {
 		config.Logger = slog.New(slog.DiscardHandler)

@@ -401,11 +401,12 @@ func TestABucketInTroubleIsSurvived(t *testing.T) {
 		part := w.replica(t, known, known, nil)
 		<-time.After(24 * time.Hour)
 		require.Empty(t, w.questions(), "who cannot write down that it asks does not ask")
+		// All of it while nobody asks: a look may be under way at this very instant.
+		known.ageOut(key("acme", code(2)))
+		w.moves(code(1), "RO")
 		known.mu.Lock()
 		known.down = false
 		known.mu.Unlock()
-		known.ageOut(key("acme", code(2)))
-		w.moves(code(1), "RO")
 		<-time.After(time.Minute)
 		require.NotEmpty(t, w.facts(code(1)))
 		_, revision, err := known.Load(t.Context(), key("acme", code(2)))
@@ -421,12 +422,13 @@ func TestABucketInTroubleIsSurvived(t *testing.T) {
 
 func TestPollsConfigNamesItsFaults(t *testing.T) {
 	t.Parallel()
-	_, err := upkeep.NewPolls(upkeep.PollsConfig{Look: -1, Lease: -1, Rest: -1, Pace: -1, Slots: -1, Pauses: poll.Pauses{First: -1}})
-	for _, field := range []string{"ID", "Records", "Follower", "Tenants", "Asker", "Post", "Connection", "Look", "Lease", "Rest", "Pace", "Pauses.First", "Slots"} {
+	_, err := upkeep.NewPolls(upkeep.PollsConfig{Look: -1, Lease: -1, Rest: -1, Pace: -1, Slots: -1, Batches: -1, Pauses: poll.Pauses{First: -1}})
+	for _, field := range []string{"ID", "Records", "Follower", "Tenants", "Asker", "Post", "Connection", "Look", "Lease", "Rest", "Pace", "Pauses.First", "Slots", "Batches"} {
 		require.ErrorContains(t, err, "upkeep: polls: "+field)
 	}
 	_, err = upkeep.NewLookout(upkeep.LookoutConfig{})
-	require.ErrorContains(t, err, "Records")
+	require.ErrorContains(t, err, "upkeep: lookout: Records is missing")
+	require.ErrorContains(t, err, "upkeep: lookout: Tenants is missing")
 }
 
 // It counts goroutines, which those of others would disturb: it is not parallel.

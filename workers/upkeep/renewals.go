@@ -4,11 +4,11 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"slices"
 	"time"
 
+	"github.com/feira-dev/feira/internal/fault"
 	"github.com/feira-dev/feira/internal/lifecycle"
 )
 
@@ -54,19 +54,13 @@ func (c Config) withDefaults() Config {
 
 // Validate joins every fault, each naming its field.
 func (c Config) Validate() error {
-	var faults []error
-	if c.Accounts == nil {
-		faults = append(faults, errors.New("upkeep: Accounts is missing"))
-	}
-	if c.Renewer == nil {
-		faults = append(faults, errors.New("upkeep: Renewer is missing"))
-	}
-	for name, value := range map[string]time.Duration{"Every": c.Every, "Pace": c.Pace, "AskAgain": c.AskAgain} {
-		if value < 0 {
-			faults = append(faults, fmt.Errorf("upkeep: %s is %s, want above 0", name, value))
-		}
-	}
-	return errors.Join(faults...)
+	faults := fault.In("upkeep: renewals")
+	faults.Missing("Accounts", c.Accounts == nil)
+	faults.Missing("Renewer", c.Renewer == nil)
+	faults.Negative("Every", c.Every < 0)
+	faults.Negative("Pace", c.Pace < 0)
+	faults.Negative("AskAgain", c.AskAgain < 0)
+	return faults.Join()
 }
 
 // Renewals is a part that looks for accounts whose tokens are due, at once and

@@ -172,8 +172,8 @@ func TestAStopWaitsForTheOneInHand(t *testing.T) {
 func TestConfigNamesItsFaults(t *testing.T) {
 	t.Parallel()
 	_, err := upkeep.NewRenewals(upkeep.Config{Every: -1, Pace: -1, AskAgain: -1})
-	for _, field := range []string{"Accounts", "Renewer", "Every", "Pace", "AskAgain"} {
-		require.ErrorContains(t, err, "upkeep: "+field)
+	for _, fault := range []string{"Accounts is missing", "Renewer is missing", "Every is negative", "Pace is negative", "AskAgain is negative"} {
+		require.ErrorContains(t, err, "upkeep: renewals: "+fault)
 	}
 }
 

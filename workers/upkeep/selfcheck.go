@@ -12,6 +12,7 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/feira-dev/feira/events"
+	"github.com/feira-dev/feira/internal/fault"
 	"github.com/feira-dev/feira/internal/lifecycle"
 	"github.com/feira-dev/feira/internal/webhook"
 )
@@ -67,14 +68,14 @@ func (c SelfcheckConfig) withDefaults() SelfcheckConfig {
 
 // Validate joins every fault, each naming its field.
 func (c SelfcheckConfig) Validate() error {
-	var faults []error
-	if c.Connections == nil || c.Inspector == nil || c.Post == nil {
-		faults = append(faults, errors.New("upkeep: Connections, Inspector and Post are needed"))
-	}
-	if c.Every < 0 || c.Pace < 0 || c.Alarm < 0 {
-		faults = append(faults, fmt.Errorf("upkeep: Every is %s, Pace %s and Alarm %d, want all above 0", c.Every, c.Pace, c.Alarm))
-	}
-	return errors.Join(faults...)
+	faults := fault.In("upkeep: selfcheck")
+	faults.Missing("Connections", c.Connections == nil)
+	faults.Missing("Inspector", c.Inspector == nil)
+	faults.Missing("Post", c.Post == nil)
+	faults.Negative("Every", c.Every < 0)
+	faults.Negative("Pace", c.Pace < 0)
+	faults.Negative("Alarm", c.Alarm < 0)
+	return faults.Join()
 }
 
 // Selfcheck is a part that looks after the webhooks of connections: whether the

@@ -222,7 +222,10 @@ func TestSelfcheckIsAPart(t *testing.T) { //nolint:paralleltest // as said
 		require.NoError(t, err)
 		return check
 	})
-	_, err := upkeep.NewSelfcheck(upkeep.SelfcheckConfig{Every: -1})
-	require.ErrorContains(t, err, "Connections, Inspector and Post")
-	require.ErrorContains(t, err, "Every")
+	_, err := upkeep.NewSelfcheck(upkeep.SelfcheckConfig{Every: -1, Pace: -1, Alarm: -1})
+	for _, fault := range []string{
+		"Connections is missing", "Inspector is missing", "Post is missing", "Every is negative", "Pace is negative", "Alarm is negative",
+	} {
+		require.ErrorContains(t, err, "upkeep: selfcheck: "+fault)
+	}
 }
