@@ -43,7 +43,7 @@ func (c *budgetList) Run(i *invocation) error {
 		}
 		all = append(all, found...)
 	}
-	return i.show(map[string]any{"budgets": orNone(all)}, func(w io.Writer) { writeTable(w, budgetColumns(), all) })
+	return i.show(map[string]any{"budgets": orNone(all)}, func(w io.Writer) { writeBudgets(w, all) })
 }
 
 type budgetShow struct {
@@ -57,7 +57,7 @@ func (c *budgetShow) Run(i *invocation) error {
 	if err != nil {
 		return err
 	}
-	return i.show(map[string]any{"budgets": orNone(all)}, func(w io.Writer) { writeTable(w, budgetColumns(), all) })
+	return i.show(map[string]any{"budgets": orNone(all)}, func(w io.Writer) { writeBudgets(w, all) })
 }
 
 func standings(i *invocation, o *app.Operator, id tenant.ID) ([]standing, error) {
@@ -67,6 +67,15 @@ func standings(i *invocation, o *app.Operator, id tenant.ID) ([]standing, error)
 		all = append(all, standing{Tenant: id, Balance: balance})
 	}
 	return all, err
+}
+
+func writeBudgets(w io.Writer, all []standing) {
+	writeTable(w, budgetColumns(), all)
+	for _, s := range all {
+		if s.Unknown != "" {
+			say(w, "warning: what %s has spent of %s cannot be counted: %s", s.Tenant, s.Budget.Name, s.Unknown)
+		}
+	}
 }
 
 func budgetColumns() []column[standing] {

@@ -24,17 +24,23 @@ type ratecardApply struct {
 func (c *ratecardApply) Run(i *invocation) error {
 	o := i.operator()
 	defer o.Close()
-	card, applied, err := o.ApplyCard(i.ctx, c.File)
+	done, err := o.ApplyCard(i.ctx, c.File)
 	if err != nil {
 		return err
 	}
-	card.Text = ""
-	return i.show(map[string]any{"card": card, "applied": applied}, func(w io.Writer) {
+	done.Card.Text = ""
+	return i.show(done, func(w io.Writer) {
 		state := "is applied"
-		if !applied {
+		if !done.Applied {
 			state = "was applied before"
 		}
-		say(w, "%s %s, in force from %s, %s", card.Kind, card.Version, moment(card.EffectiveFrom), state)
+		say(w, "%s %s, in force from %s, %s", done.Card.Kind, done.Card.Version, moment(done.Card.EffectiveFrom), state)
+		if done.Uncounted != "" {
+			say(w, "warning: nothing starts under a hard budget of money that it counts: %s", done.Uncounted)
+		}
+		if !done.Copied {
+			say(w, "warning: budgets of money are not counted by it until the role meter has copied it: %s", done.Detail)
+		}
 	})
 }
 

@@ -7,7 +7,6 @@ import (
 	"github.com/feira-dev/feira/events"
 	"github.com/feira-dev/feira/internal/budget"
 	"github.com/feira-dev/feira/internal/bus"
-	"github.com/feira-dev/feira/internal/rating"
 	"github.com/feira-dev/feira/internal/tenant"
 	"github.com/feira-dev/feira/workers/scheduling"
 )
@@ -25,6 +24,14 @@ func (s spendings) Watch(ctx context.Context, tenants []tenant.ID, after uint64,
 
 // budgeting is what the scheduler needs for budgets.
 func (k *kit) budgeting(ctx context.Context) (*scheduling.Budgeting, error) {
+	prices, err := k.watchedPrices(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return k.budgetingBy(ctx, prices)
+}
+
+func (k *kit) budgetingBy(ctx context.Context, prices *tariffs) (*scheduling.Budgeting, error) {
 	broker, err := k.broker(ctx)
 	if err != nil {
 		return nil, err
@@ -37,25 +44,40 @@ func (k *kit) budgeting(ctx context.Context) (*scheduling.Budgeting, error) {
 	if err != nil {
 		return nil, err
 	}
-	card, err := k.budgetCard()
-	if err != nil {
-		return nil, err
-	}
-	prices, err := pricesOf(card)
-	if err != nil {
-		return nil, err
-	}
 	return &scheduling.Budgeting{Spend: spend, Facts: spendings{broker.Log()}, Prices: prices}, nil
 }
 
-// budgetCard is the card that budgets of money count by: that of the
-// configuration, or the default one. Cards that were applied to the ledger are
-// not looked at, for who grants runs knows no database.
-func (k *kit) budgetCard() (*rating.Card, error) {
+// watchedPrices are what budgets of money count by: the card of the configuration
+// alone where there is one, as rating has it, else the cards of the ledger, as
+// they are copied to the broker: who grants runs knows no database.
+func (k *kit) watchedPrices(ctx context.Context) (*tariffs, error) {
 	if path := k.cfg.Ledger.RateCard; path != "" {
-		return readCard(path)
+		card, err := readCard(path)
+		if err != nil {
+			return nil, err
+		}
+		set, err := oneCard(card)
+		return &tariffs{set: set}, err
 	}
-	return rating.Default()
+	kv, err := k.buckets(ctx)
+	if err != nil {
+		return nil, err
+	}
+	records, err := kv.Records(ctx, events.BucketRateCards)
+	if err != nil {
+		return nil, err
+	}
+	return &tariffs{records: records, copies: k.copies, log: k.log, set: noCards(errCardsUnknown), check: tariffCheck}, nil
+}
+
+// pricesNow are the same for whoever asks once.
+func (k *kit) pricesNow(ctx context.Context) (*tariffs, error) {
+	prices, err := k.watchedPrices(ctx)
+	if err != nil || prices.records == nil {
+		return prices, err
+	}
+	set, err := prices.snapshot(ctx)
+	return &tariffs{set: set}, err
 }
 
 // Budgets tell how a tenant's budgets stand now by the log: from the last
@@ -73,11 +95,15 @@ func (o *Operator) balances(ctx context.Context, customer tenant.Tenant) ([]budg
 	if len(customer.Budgets) == 0 {
 		return nil, nil
 	}
-	needs, err := o.kit.budgeting(ctx)
+	prices, err := o.kit.pricesNow(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("reading the budgets of %s: %w", customer.ID, err)
+	}
+	needs, err := o.kit.budgetingBy(ctx, prices)
 	if err != nil {
 		return nil, err
 	}
-	account, err := budget.New(customer, needs.Prices)
+	account, err := budget.New(customer, prices.Of(customer.ID))
 	if err != nil {
 		return nil, fmt.Errorf("reading the budgets of %s: %w", customer.ID, err)
 	}

@@ -159,5 +159,13 @@ func buildMeter(ctx context.Context, k *kit) (lifecycle.Part, error) {
 	if err != nil {
 		return nil, err
 	}
-	return lifecycle.NewGroup("meter", booking, counting), nil
+	cards, err := k.newCardCopy(ctx)
+	if err != nil {
+		return nil, err
+	}
+	parts := []lifecycle.Part{booking, counting}
+	if cards != nil {
+		parts = append(parts, cards.part(cardCopyEvery))
+	}
+	return lifecycle.NewGroup("meter", parts...), nil
 }

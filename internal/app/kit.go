@@ -36,6 +36,7 @@ type kit struct {
 	client *provider.Client
 	offers *commerce.Market
 	ledger *ledger.Ledger
+	copies *copiedCards
 
 	// welcome opens what a tenant needs that the gateway has registered by itself.
 	welcome func(ctx context.Context, customer tenant.Tenant) error
@@ -47,7 +48,7 @@ type kit struct {
 }
 
 func newKit(cfg config.Config, tel *telemetry.Telemetry) *kit {
-	return &kit{cfg: cfg, telemetry: tel, log: tel.Logger(), now: time.Now, welcome: func(context.Context, tenant.Tenant) error { return nil }}
+	return &kit{copies: &copiedCards{}, cfg: cfg, telemetry: tel, log: tel.Logger(), now: time.Now, welcome: func(context.Context, tenant.Tenant) error { return nil }}
 }
 
 // close shuts what was opened, the last first.

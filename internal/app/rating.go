@@ -109,21 +109,53 @@ var ErrUnknownCard = errors.New("there is no rate card of this version")
 // file, which alone bills.
 var ErrCardFile = errors.New("the configuration names a rate card file, which alone bills (FEIRA_LEDGER_RATE_CARD)")
 
-// ApplyCard checks a rate card and keeps it; false means that it was there.
-func (o *Operator) ApplyCard(ctx context.Context, path string) (CardInfo, bool, error) {
+// AppliedCard is a card that the ledger has.
+type AppliedCard struct {
+	Card CardInfo `json:"card"`
+	// Applied is false where it was there already.
+	Applied bool `json:"applied"`
+	// Copied says that whoever counts budgets of money has heard of it; Detail why
+	// not. The meter's role makes up for it.
+	Copied bool   `json:"copied"`
+	Detail string `json:"detail,omitempty"`
+	// Uncounted says why budgets of money cannot be counted by it.
+	Uncounted string `json:"uncounted,omitempty"`
+}
+
+// ApplyCard checks a rate card and keeps it, then copies it to where budgets of
+// money are counted. It is applied once the ledger has it, whatever becomes of
+// the copy.
+func (o *Operator) ApplyCard(ctx context.Context, path string) (AppliedCard, error) {
 	if o.kit.cfg.Ledger.RateCard != "" {
-		return CardInfo{}, false, ErrCardFile
+		return AppliedCard{}, ErrCardFile
 	}
 	card, err := readCard(path)
 	if err != nil {
-		return CardInfo{}, false, err
+		return AppliedCard{}, err
 	}
 	books, err := o.kit.books(ctx)
 	if err != nil {
-		return CardInfo{}, false, err
+		return AppliedCard{}, err
 	}
-	applied, err := books.ApplyCard(ctx, card.Version, card.Text)
-	return cardInfo(card, "ledger"), applied, err
+	done := AppliedCard{Card: cardInfo(card, "ledger")}
+	if done.Applied, err = books.ApplyCard(ctx, card.Version, card.Text); err != nil {
+		return AppliedCard{}, err
+	}
+	if card.Kind == rating.KindCost {
+		done.Copied = true // nobody counts by it
+		return done, nil
+	}
+	if _, err := tariffOf(card); err != nil {
+		done.Uncounted = err.Error()
+	}
+	copier, err := o.kit.newCardCopy(ctx)
+	if err == nil {
+		_, err = copier.once(ctx)
+	}
+	if done.Copied = err == nil; err != nil {
+		done.Detail = err.Error()
+	}
+	return done, nil
 }
 
 // Cards lists the rate cards, the text of each with them.

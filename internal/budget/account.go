@@ -19,9 +19,6 @@ type Use struct {
 // Tokens are those of both kinds.
 func (u Use) Tokens() int64 { return u.InputTokens + u.OutputTokens }
 
-// Prices tells what a use costs in a currency; false when nobody knows.
-type Prices func(currency string, use Use) (tenant.Amount, bool)
-
 // Run is a request that wants to start, or has.
 type Run struct {
 	Request uint64 // its sequence in REQUESTS
@@ -64,7 +61,6 @@ type rule struct {
 	tenant.Budget
 
 	purse    *purse
-	unpriced bool
 	reserved map[events.SessionID]tenant.Amount // by whose use is counted; never 0
 }
 
@@ -92,7 +88,7 @@ type Account struct {
 // must be valid. Nil prices know no price.
 func New(customer tenant.Tenant, prices Prices) (*Account, error) {
 	if prices == nil {
-		prices = func(string, Use) (tenant.Amount, bool) { return 0, false }
+		prices = noPrices{}
 	}
 	a := &Account{
 		prices: prices, purses: map[base]*purse{}, holds: map[uint64]hold{},
@@ -115,12 +111,7 @@ func (a *Account) Configure(customer tenant.Tenant) error {
 		if purses[counts] == nil {
 			purses[counts] = cmp.Or(a.purses[counts], newPurse(counts, location))
 		}
-		r := &rule{Budget: b, purse: purses[counts], reserved: map[events.SessionID]tenant.Amount{}}
-		if b.Unit == tenant.UnitMoney {
-			_, known := a.prices(b.Currency, Use{Calls: 1, InputTokens: 1, OutputTokens: 1})
-			r.unpriced = !known
-		}
-		rules = append(rules, r)
+		rules = append(rules, &rule{Budget: b, purse: purses[counts], reserved: map[events.SessionID]tenant.Amount{}})
 	}
 	a.customer, a.rules, a.purses, a.due = customer, rules, purses, map[string]Reached{}
 	for _, h := range a.holds {
@@ -144,11 +135,21 @@ func (a *Account) Hard() bool {
 	return false
 }
 
+// Counts reports whether a budget is in that unit.
+func (a *Account) Counts(unit tenant.BudgetUnit) bool {
+	for _, r := range a.rules {
+		if r.Unit == unit {
+			return true
+		}
+	}
+	return false
+}
+
 // Position is the place in the log up to which everything is counted.
 func (a *Account) Position() uint64 {
 	least, first := uint64(0), true
 	for _, r := range a.rules {
-		if !r.unpriced && (first || r.purse.position < least) {
+		if first || r.purse.position < least {
 			least, first = r.purse.position, false
 		}
 	}
@@ -178,10 +179,10 @@ func (a *Account) Decide(run Run, now time.Time) Verdict {
 }
 
 func (a *Account) judge(r *rule, run Run) Verdict {
-	if r.unpriced {
-		return Verdict{Decision: Unknown, Detail: fmt.Sprintf("budget %s: there is no price in %s", r.Name, r.Currency)}
-	}
 	in := r.purse.cell(run.Session, a.now)
+	if err := a.unpriced(r, in); err != nil {
+		return Verdict{Decision: Unknown, Detail: fmt.Sprintf("budget %s: what is spent in %s cannot be counted: %s", r.Name, r.Currency, err)}
+	}
 	spent, reserved := r.purse.spent[in], r.reserved[in.session]
 	wants := a.customer.Reserves(r.Budget, run.Kind)
 	detail := func(of string) string {
@@ -282,35 +283,19 @@ func (a *Account) Settle(fact Fact) {
 	a.tick(fact.At)
 	a.Release(fact.Request)
 	for _, p := range a.purses {
-		amount, known := a.cost(p.base, fact.Use)
-		if !known || period(p.every, fact.At, p.location) < p.oldest(a.now) {
+		if period(p.every, fact.At, p.location) < p.oldest(a.now) {
 			continue
 		}
-		if in, counted := p.count(fact, amount); counted {
+		if in, counted := p.count(fact, a.prices); counted {
 			a.mark(p, in)
 		}
-	}
-}
-
-func (a *Account) cost(b base, use Use) (tenant.Amount, bool) {
-	switch b.unit {
-	case tenant.UnitCalls:
-		return tenant.Whole(use.Calls), true
-	case tenant.UnitTokens:
-		return tenant.Whole(use.Tokens()), true
-	case tenant.UnitMoney:
-		return a.prices(b.currency, use)
-	default:
-		return 0, false
 	}
 }
 
 // Advance tells that every fact up to this place of the log has been settled.
 func (a *Account) Advance(through uint64) {
 	for _, r := range a.rules {
-		if !r.unpriced {
-			r.purse.advance(through)
-		}
+		r.purse.advance(through)
 	}
 }
 
@@ -329,6 +314,7 @@ func (a *Account) tick(now time.Time) {
 		for in := range p.spent {
 			if in.start < oldest {
 				delete(p.spent, in)
+				delete(p.bills, in)
 			}
 		}
 	}

@@ -2,6 +2,7 @@ package budget_test
 
 import (
 	"encoding/json"
+	"errors"
 	"testing"
 	"time"
 
@@ -115,20 +116,35 @@ func TestSessionsHaveTheirOwn(t *testing.T) {
 	require.Equal(t, budget.Waits, decision(a, budget.Run{Request: 4, Session: "s2", Kind: events.KindTurn}, noon))
 }
 
-func prices(currency string, use budget.Use) (tenant.Amount, bool) {
-	return tenant.Amount(use.Calls*50_000 + use.Tokens()*15), currency == "BRL"
+// reais are prices in BRL: what a call costs, and a token.
+type reais struct {
+	call, token int64
+	from        time.Time // before it nobody knows
+}
+
+var errNoCard = errors.New("no card")
+
+func (r *reais) Month(at time.Time) time.Time {
+	return time.Date(at.Year(), at.Month(), 1, 0, 0, 0, 0, time.UTC)
+}
+
+func (r *reais) Cost(currency string, month time.Time, use budget.Use) (tenant.Amount, error) {
+	if currency != "BRL" || month.Before(r.from) {
+		return 0, errNoCard
+	}
+	return tenant.Amount(use.Calls*r.call + use.Tokens()*r.token), nil
 }
 
 func TestMoney(t *testing.T) {
 	t.Parallel()
 	b := tenant.Budget{Name: "cash", Unit: tenant.UnitMoney, Currency: "BRL", Period: tenant.PerDay, Limit: tenant.Whole(1), Reserve: 500_000}
-	a := account(t, prices, b)
+	a := account(t, &reais{call: 50_000, token: 15}, b)
 	require.Equal(t, budget.Granted, decision(a, turn(1), noon))
 	a.Settle(budget.Fact{Sequence: 1, Request: 1, Session: "s1", At: noon, Use: budget.Use{Calls: 10, OutputTokens: 1}})
 	require.Equal(t, tenant.Amount(500_015), a.Balances(noon)[0].Spent)
 	require.Equal(t, budget.Refused, decision(a, turn(2), noon))
 	b.Currency = "USD"
-	a = account(t, prices, b)
+	a = account(t, &reais{call: 50_000, token: 15}, b)
 	require.Equal(t, budget.Unknown, decision(a, turn(1), noon), "without a price nothing is granted")
 	a.Settle(ended(7, 1, 1))
 	a.Advance(7)

@@ -30,6 +30,7 @@ type purse struct {
 
 	location *time.Location
 	spent    map[cell]tenant.Amount
+	bills    map[cell]*bill // what spent is made of; of money alone
 	// position is the place in the log up to which everything is counted.
 	position uint64
 	// counted are the places beyond it that are.
@@ -37,7 +38,7 @@ type purse struct {
 }
 
 func newPurse(b base, location *time.Location) *purse {
-	return &purse{base: b, location: location, spent: map[cell]tenant.Amount{}, counted: map[uint64]struct{}{}}
+	return &purse{base: b, location: location, spent: map[cell]tenant.Amount{}, bills: map[cell]*bill{}, counted: map[uint64]struct{}{}}
 }
 
 func (p *purse) cell(session events.SessionID, at time.Time) cell {
@@ -48,7 +49,7 @@ func (p *purse) cell(session events.SessionID, at time.Time) cell {
 }
 
 // count takes a fact in, once, and tells which cell it is in.
-func (p *purse) count(fact Fact, amount tenant.Amount) (cell, bool) {
+func (p *purse) count(fact Fact, prices Prices) (cell, bool) {
 	if fact.Sequence <= p.position {
 		return cell{}, false
 	}
@@ -57,11 +58,31 @@ func (p *purse) count(fact Fact, amount tenant.Amount) (cell, bool) {
 	}
 	p.counted[fact.Sequence] = struct{}{}
 	in := p.cell(fact.Session, fact.At)
+	var amount tenant.Amount
+	switch p.unit {
+	case tenant.UnitCalls:
+		amount = tenant.Whole(fact.Use.Calls)
+	case tenant.UnitTokens:
+		amount = tenant.Whole(fact.Use.Tokens())
+	case tenant.UnitMoney:
+		if fact.Use == (Use{}) {
+			return in, false
+		}
+		p.spent[in] = p.bill(in).add(prices, p.currency, prices.Month(fact.At), fact.Use)
+		return in, true
+	}
 	if amount == 0 {
 		return in, false
 	}
 	p.spent[in] += amount
 	return in, true
+}
+
+func (p *purse) bill(in cell) *bill {
+	if p.bills[in] == nil {
+		p.bills[in] = &bill{}
+	}
+	return p.bills[in]
 }
 
 // advance tells that all up to the place has been told of.

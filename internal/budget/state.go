@@ -39,7 +39,16 @@ type SpentState struct {
 	Session events.SessionID `json:"session,omitempty"`
 	Start   int64            `json:"start"`
 	Amount  tenant.Amount    `json:"amount"`
+	// Carried and Used are what an amount of money is made of: a card that comes
+	// later prices what was used before it. Checkpoints of before have neither,
+	// and their amount is carried.
+	Carried tenant.Amount `json:"carried,omitempty"`
+	Used    []UsedState   `json:"used,omitempty"`
 }
+
+// UsedState is the use of one month of billing: when that begins, calls, input
+// tokens, output tokens. It has no names because a checkpoint has a great many.
+type UsedState [4]int64
 
 // StartedState is a run that the log says has begun and not ended.
 type StartedState struct {
@@ -56,7 +65,7 @@ func (a *Account) Snapshot() State {
 	for _, p := range a.purses {
 		kept := PurseState{Unit: p.unit, Currency: p.currency, Period: p.every, Zone: p.zone, Per: p.per, Position: p.position}
 		for in, amount := range p.spent {
-			kept.Spent = append(kept.Spent, SpentState{Session: in.session, Start: in.start, Amount: amount})
+			kept.Spent = append(kept.Spent, p.kept(in, amount))
 		}
 		slices.SortFunc(kept.Spent, func(x, y SpentState) int {
 			return strings.Compare(fmt.Sprint(x.Start, x.Session), fmt.Sprint(y.Start, y.Session))
@@ -75,6 +84,36 @@ func (a *Account) Snapshot() State {
 	return state
 }
 
+// kept is a cell as it is kept.
+func (p *purse) kept(in cell, amount tenant.Amount) SpentState {
+	state := SpentState{Session: in.session, Start: in.start, Amount: amount}
+	if b := p.bills[in]; b != nil {
+		state.Carried = b.carried
+		for _, m := range b.months {
+			state.Used = append(state.Used, UsedState{m.month, m.use.Calls, m.use.InputTokens, m.use.OutputTokens})
+		}
+	}
+	return state
+}
+
+// restore takes a cell as it was kept, and prices it as prices are now.
+func (p *purse) restore(kept SpentState, prices Prices) {
+	in := cell{session: kept.Session, start: kept.Start}
+	p.spent[in] = kept.Amount
+	if p.unit != tenant.UnitMoney {
+		return
+	}
+	b := p.bill(in)
+	b.carried = kept.Carried
+	if len(kept.Used) == 0 {
+		b.carried = kept.Amount
+	}
+	p.spent[in] = b.total()
+	for _, used := range kept.Used {
+		p.spent[in] = b.add(prices, p.currency, time.Unix(used[0], 0), Use{Calls: used[1], InputTokens: used[2], OutputTokens: used[3]})
+	}
+}
+
 // Restore takes what a new account is to go on from. A way of counting that the
 // state does not know begins before the log.
 func (a *Account) Restore(state State) {
@@ -85,7 +124,7 @@ func (a *Account) Restore(state State) {
 		}
 		p.position = kept.Position
 		for _, spent := range kept.Spent {
-			p.spent[cell{session: spent.Session, start: spent.Start}] = spent.Amount
+			p.restore(spent, a.prices)
 		}
 	}
 	for _, started := range state.Started {
@@ -120,6 +159,9 @@ type Balance struct {
 	Reserved tenant.Amount    `json:"reserved"`
 	From     time.Time        `json:"from,omitzero"`
 	To       time.Time        `json:"to,omitzero"`
+	// Unknown says why nobody knows what is spent; Spent is then what is known of
+	// it, and nothing is granted under a hard budget.
+	Unknown string `json:"unknown,omitempty"`
 }
 
 // Balances tell how the budgets stand at a moment; of those per session, the
@@ -131,17 +173,26 @@ func (a *Account) Balances(now time.Time) []Balance {
 		from, to := span(r.Period, a.now, r.purse.location)
 		own := r.purse.cell("", a.now)
 		if r.Per != tenant.ScopeSession {
-			all = append(all, Balance{Budget: r.Budget, Spent: r.purse.spent[own], Reserved: r.reserved[""], From: from, To: to})
+			all = append(all, Balance{Budget: r.Budget, Spent: r.purse.spent[own], Reserved: r.reserved[""], From: from, To: to, Unknown: a.unknown(r, own)})
 			continue
 		}
 		var sessions []Balance
 		for in, amount := range r.purse.spent {
 			if in.start == own.start {
-				sessions = append(sessions, Balance{Budget: r.Budget, Session: in.session, Spent: amount, Reserved: r.reserved[in.session], From: from, To: to})
+				sessions = append(sessions, Balance{
+					Budget: r.Budget, Session: in.session, Spent: amount, Reserved: r.reserved[in.session], From: from, To: to, Unknown: a.unknown(r, in),
+				})
 			}
 		}
 		slices.SortFunc(sessions, func(x, y Balance) int { return strings.Compare(string(x.Session), string(y.Session)) })
 		all = append(all, sessions...)
 	}
 	return all
+}
+
+func (a *Account) unknown(r *rule, in cell) string {
+	if err := a.unpriced(r, in); err != nil {
+		return err.Error()
+	}
+	return ""
 }

@@ -180,6 +180,7 @@ func (t Topology) buckets() []jetstream.KeyValueConfig {
 		{Bucket: events.BucketInbox, TTL: events.InboxAge},
 		{Bucket: events.BucketObjects, TTL: events.ObjectsAge},
 		{Bucket: events.BucketPolls, TTL: events.PollsAge},
+		{Bucket: events.BucketRateCards},
 	}
 	for i := range buckets {
 		buckets[i].History = 1 // and on disk, where nothing else is said

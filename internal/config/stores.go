@@ -103,7 +103,7 @@ type Ledger struct {
 	// DSN is a Postgres URL, or the path of an SQLite file. It may hold a
 	// password. Empty: an SQLite file in the data folder.
 	DSN Redacted `name:"dsn" help:"Postgres URL or path of an SQLite file; better set by the environment." env:"FEIRA_LEDGER_DSN"`
-	// RateCard is a YAML file of prices and costs. Empty: usage is counted and
-	// not priced.
+	// RateCard is a YAML file of prices, which alone bill then; the scheduler counts
+	// budgets of money by it, too. Empty: the cards that were applied to the ledger.
 	RateCard string `name:"rate-card" help:"YAML file of prices and costs." env:"FEIRA_LEDGER_RATE_CARD" type:"path"`
 }

@@ -45,6 +45,7 @@ type BudgetBalance struct {
 	Reserved string      `json:"reserved"`
 	From     *Moment     `json:"from" nullable:"true" doc:"Null for a budget in total, which has no periods."`
 	To       *Moment     `json:"to" nullable:"true"`
+	Unknown  string      `json:"unknown,omitempty" doc:"Why nobody knows what is spent: spent is then what is known of it, and nothing starts under a hard budget."`
 }
 
 type budgetsOut struct {
@@ -128,7 +129,7 @@ func balanced(id tenant.ID, balances []budget.Balance) (*budgetsOut, error) {
 	for _, balance := range balances {
 		shown := BudgetBalance{
 			Session: string(balance.Session), Spent: balance.Spent.String(), Reserved: balance.Reserved.String(),
-			From: moment(balance.From), To: moment(balance.To),
+			From: moment(balance.From), To: moment(balance.To), Unknown: balance.Unknown,
 		}
 		if err := retold(balance.Budget, &shown.Budget); err != nil {
 			return nil, err

@@ -43,7 +43,7 @@ type Budgeting struct {
 	Facts Facts
 	// Prices tell what use costs. Nil: nobody knows, so nothing is granted under a
 	// hard budget of money.
-	Prices budget.Prices
+	Prices Tariffs
 }
 
 const (
@@ -139,7 +139,7 @@ func (l *leader) enrol(ctx context.Context, c change) {
 // count yet it must read first.
 func (l *leader) reckon(a *account) error {
 	if a.Account == nil {
-		made, err := budget.New(a.customer, l.prices())
+		made, err := budget.New(a.customer, l.prices(a.customer.ID))
 		if err != nil {
 			return err
 		}
@@ -153,13 +153,6 @@ func (l *leader) reckon(a *account) error {
 	}
 	a.dirty = true
 	return err
-}
-
-func (l *leader) prices() budget.Prices {
-	if l.cfg.Budgets == nil {
-		return nil
-	}
-	return l.cfg.Budgets.Prices
 }
 
 // balance lets the tenant's requests start, or keeps them.

@@ -119,6 +119,7 @@ func (l *leader) run(ctx context.Context, end context.CancelCauseFunc) error {
 	if err := l.listen(ctx); err != nil {
 		return err
 	}
+	l.watchTariffs(ctx)
 	l.campaign(ctx, 0)
 	l.tasks.Go(func() {
 		if err := l.cfg.Requests.Watch(ctx, l.deliver(ctx)); err != nil && ctx.Err() == nil {
