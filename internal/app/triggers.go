@@ -62,7 +62,7 @@ func buildTriggers(ctx context.Context, k *kit) (lifecycle.Part, error) {
 		return nil, err
 	}
 	courier, err := triggers.NewCourier(triggers.Config{
-		ID: newID("trg"), Lease: triggersLease(leases), Book: book, Pending: broker.Triggers(), Journal: broker.Triggers(), Cemetery: broker.Dead(),
+		ID: newID("trg"), Lease: triggersLease(leases), Book: book, Pending: broker.Triggers(), Journal: broker.Triggers(), Attempts: broker.Triggers(), Cemetery: broker.Dead(),
 		Registry: clerk{desk}, Safe: safe, Transport: wire.Pooled, Queue: trigger.QueueConfig{Slots: k.cfg.Triggers.Slots},
 		Observer: watcher, Logger: k.log, Now: k.now,
 	})

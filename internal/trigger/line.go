@@ -33,6 +33,7 @@ type lane struct {
 	line    *line
 	name    events.Lane
 	items   []waiting
+	first   time.Time // when the first item was first tried; zero where it was not, or nobody remembers
 	due     time.Time
 	place   int  // in waiting, or nowhere
 	busy    bool // the first item is under way
@@ -193,7 +194,7 @@ func (q *Queue) cut(l *line, of *lane, before time.Time) []Item {
 	var items []Item
 	for !of.busy && len(of.items) > 0 && of.items[0].accepted.Before(before) {
 		items = append(items, Item{Key: l.key, Lane: of.name, Sequence: of.items[0].sequence, Accepted: of.items[0].accepted})
-		of.items = of.items[1:]
+		of.items, of.first = of.items[1:], time.Time{}
 		l.pending--
 		q.pending--
 	}

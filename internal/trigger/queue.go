@@ -72,6 +72,8 @@ type Item struct {
 	Lane     events.Lane
 	Sequence uint64
 	Accepted time.Time
+	// First is when it was first tried, as far as [Result] has told; zero before.
+	First time.Time
 }
 
 // Result is what came of an item.
@@ -81,6 +83,8 @@ type Result struct {
 	// Healthy is what it says of the endpoint, where Attempted.
 	Attempted bool
 	Healthy   bool
+	// First is when the item was first tried; zero leaves what is known.
+	First time.Time
 	// Again is when the item may be tried again, unless it is gone.
 	Again time.Time
 	// Hold keeps everything from the trigger until then.
@@ -271,7 +275,7 @@ func (q *Queue) start(l *line, now time.Time) Item {
 	head := of.items[0]
 	q.inflight[head.sequence] = of
 	q.refresh(l, now)
-	return Item{Key: l.key, Lane: of.name, Sequence: head.sequence, Accepted: head.accepted}
+	return Item{Key: l.key, Lane: of.name, Sequence: head.sequence, Accepted: head.accepted, First: of.first}
 }
 
 // Done ends what Next began, and reports whether it is left over: its trigger was
@@ -301,7 +305,11 @@ func (q *Queue) Done(sequence uint64, result Result, now time.Time) (left bool) 
 	if result.Hold.After(l.held) {
 		l.held = result.Hold
 	}
+	if !result.First.IsZero() {
+		of.first = result.First
+	}
 	if result.Gone {
+		of.first = time.Time{}
 		of.items = of.items[1:]
 		l.pending--
 		q.pending--

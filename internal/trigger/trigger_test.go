@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 
 	"github.com/feira-dev/feira/events"
 	"github.com/feira-dev/feira/internal/trigger"
@@ -171,7 +172,7 @@ func TestAttemptsAreSpreadOverThreeDays(t *testing.T) {
 	var waits []time.Duration
 	last := born
 	for at := born; ; {
-		next, more := trigger.Next(born, at.Add(100*time.Millisecond))
+		next, more := trigger.Next(born, born, at.Add(100*time.Millisecond))
 		if !more {
 			break
 		}
@@ -182,9 +183,39 @@ func TestAttemptsAreSpreadOverThreeDays(t *testing.T) {
 		5 * time.Second, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 5 * time.Hour, 10 * time.Hour, 14 * time.Hour, 20 * time.Hour, 24 * time.Hour,
 	}, waits)
 	require.Equal(t, last.Sub(born), trigger.KeptFor())
-	next, more := trigger.Next(born, born.Add(15*time.Second))
+	next, more := trigger.Next(born, born, born.Add(15*time.Second))
 	require.True(t, more)
 	require.Equal(t, born.Add(5*time.Minute+5*time.Second), next, "an attempt that took longer than the wait is not followed at once")
+}
+
+// However late the first attempt comes, the waits behind it are the same, until
+// the delivery's own time is over.
+func TestALateFirstAttemptBeginsTheTable(t *testing.T) {
+	t.Parallel()
+	end := born.Add(trigger.KeptFor())
+	rapid.Check(t, func(t *rapid.T) {
+		first := born.Add(time.Duration(rapid.Int64Range(0, int64(trigger.KeptFor()-2*time.Second)).Draw(t, "late")))
+		attempts := []time.Time{first}
+		for now := first; ; {
+			next, more := trigger.Next(born, first, now)
+			if !more {
+				break
+			}
+			require.False(t, next.After(end))
+			require.True(t, next.After(now.Add(time.Second)))
+			attempts, now = append(attempts, next), next
+		}
+		require.Equal(t, end, attempts[len(attempts)-1], "it is tried for the whole of its time")
+		waits := []time.Duration{5 * time.Second, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour}
+		for n, wait := range waits {
+			if n+2 < len(attempts) {
+				require.Equal(t, wait, attempts[n+1].Sub(attempts[n]))
+			}
+		}
+		for n := range len(attempts) - 4 {
+			require.True(t, attempts[n+4].Equal(end) || attempts[n+4].Sub(attempts[n]) > time.Hour, "five in an hour are an endpoint that is down")
+		}
+	})
 }
 
 func TestAnswersAreJudged(t *testing.T) {

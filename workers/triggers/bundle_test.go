@@ -33,6 +33,7 @@ type street struct {
 	last      uint64
 	dead      []events.LetterDied
 	attempts  []*events.DeliveryAttempted
+	records   []events.Record // of the attempts
 	book      map[trigger.Key]trigger.Trigger
 	listeners []func(trigger.Key)
 	watchers  []chan events.Headline
@@ -66,7 +67,7 @@ func newStreet(t *testing.T) *street {
 
 func (s *street) config() triggers.Config {
 	return triggers.Config{
-		ID: "c1", Lease: s, Book: s, Pending: s, Journal: journal{s}, Cemetery: s, Registry: s, Safe: s, Transport: s,
+		ID: "c1", Lease: s, Book: s, Pending: s, Journal: journal{s}, Attempts: journal{s}, Cemetery: s, Registry: s, Safe: s, Transport: s,
 		Logger: slog.New(slog.DiscardHandler),
 	}
 }
@@ -187,9 +188,22 @@ func (j journal) Publish(_ context.Context, messages []events.Message) error {
 		}
 		j.mu.Lock()
 		j.attempts = append(j.attempts, record.Event.(*events.DeliveryAttempted))
+		j.records = append(j.records, record)
 		j.mu.Unlock()
 	}
 	return nil
+}
+
+func (j journal) Attempts(_ context.Context, tenant events.TenantID, id events.TriggerID, limit int) ([]events.Record, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	var newest []events.Record
+	for _, record := range slices.Backward(j.records) {
+		if len(newest) < limit && record.Tenant == tenant && record.Event.(*events.DeliveryAttempted).Trigger == id {
+			newest = append(newest, record)
+		}
+	}
+	return newest, nil
 }
 
 func (s *street) Of(tenant events.TenantID) []trigger.Trigger {

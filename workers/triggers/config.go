@@ -22,11 +22,13 @@ const (
 type Config struct {
 	// ID names this process among those that may deliver. Required.
 	ID string
-	// Lease, Book, Pending, Journal, Cemetery, Registry and Safe are required.
+	// Lease, Book, Pending, Journal, Attempts, Cemetery, Registry and Safe are
+	// required.
 	Lease    Lease
 	Book     Book
 	Pending  Pending
 	Journal  Publisher
+	Attempts Attempts
 	Cemetery Cemetery
 	Registry Registry
 	Safe     Safe
@@ -81,6 +83,7 @@ func (c Config) Validate() error {
 	faults.Missing("Book", c.Book == nil)
 	faults.Missing("Pending", c.Pending == nil)
 	faults.Missing("Journal", c.Journal == nil)
+	faults.Missing("Attempts", c.Attempts == nil)
 	faults.Missing("Cemetery", c.Cemetery == nil)
 	faults.Missing("Registry", c.Registry == nil)
 	faults.Missing("Safe", c.Safe == nil)

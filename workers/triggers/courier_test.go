@@ -270,7 +270,7 @@ func TestAStopLosesNothing(t *testing.T) {
 func TestCouriersAndFansAreChecked(t *testing.T) {
 	t.Parallel()
 	_, err := triggers.NewCourier(triggers.Config{Backlog: -1, Timeout: -1, Sweep: -1, Retry: -1, Show: -1, Queue: trigger.QueueConfig{Slots: -1}})
-	for _, field := range []string{"ID", "Lease", "Book", "Pending", "Journal", "Cemetery", "Registry", "Safe", "Transport"} {
+	for _, field := range []string{"ID", "Lease", "Book", "Pending", "Journal", "Attempts", "Cemetery", "Registry", "Safe", "Transport"} {
 		require.ErrorContains(t, err, "triggers: "+field+" is missing")
 	}
 	for _, field := range []string{"Backlog", "Timeout", "Sweep", "Retry", "Show"} {

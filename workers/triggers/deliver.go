@@ -97,7 +97,10 @@ func (r *round) settle(ctx context.Context, of trigger.Trigger, a attempt) trigg
 		result.Gone = true
 		return result
 	}
-	again, more := trigger.Next(a.item.Accepted, now)
+	if result.First = a.item.First; result.First.IsZero() {
+		result.First = r.memory.first(ctx, a)
+	}
+	again, more := trigger.Next(a.item.Accepted, result.First, now)
 	if !more {
 		r.note(ctx, a, events.DeliveryDead, verdict.Code, time.Time{})
 		r.graves.add(reasonGivenUp, a.item)

@@ -37,6 +37,12 @@ type Pending interface {
 	Remove(ctx context.Context, sequence uint64) error
 }
 
+// Attempts is what was noted of attempts, by whichever courier.
+type Attempts interface {
+	// Attempts are the last ones of a trigger, the newest first, limit at most.
+	Attempts(ctx context.Context, tenant events.TenantID, trigger events.TriggerID, limit int) ([]events.Record, error)
+}
+
 // Cemetery keeps what was given up. Burying the same letter again is harmless.
 type Cemetery interface {
 	Bury(ctx context.Context, tenant events.TenantID, letter events.LetterDied) error

@@ -22,6 +22,7 @@ type round struct {
 	results chan result
 	failed  chan error
 	graves  *graves
+	memory  *memory
 	tasks   sync.WaitGroup
 }
 
@@ -34,7 +35,7 @@ type result struct {
 func newRound(config Config) *round {
 	return &round{
 		config: config, heads: make(chan []events.Headline), changes: make(chan trigger.Key),
-		results: make(chan result), failed: make(chan error, 1), graves: newGraves(config),
+		results: make(chan result), failed: make(chan error, 1), graves: newGraves(config), memory: newMemory(config),
 	}
 }
 
