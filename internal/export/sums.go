@@ -9,6 +9,16 @@ import (
 	"github.com/feira-dev/feira/internal/usage"
 )
 
+// Sum is what somebody has of one unit of one meter of one tenant.
+type Sum struct {
+	Tenant string `json:"tenant"`
+	Meter  string `json:"meter"`
+	Unit   string `json:"unit"`
+	// Count is of items; -1 where the other side does not count them.
+	Count int64        `json:"count"`
+	Total usage.Change `json:"total"`
+}
+
 // sumKey is what sums are told apart by.
 type sumKey struct{ tenant, meter, unit string }
 
@@ -49,7 +59,7 @@ func sumsOf(ctx context.Context, source Source, filter usage.ItemFilter) ([]Sum,
 // compare names what two sides say differently. A count of -1 is none.
 func compare(ours, theirs []Sum) []Difference {
 	var differences []Difference
-	other := map[sumKey]Sum{}
+	other := sums{}
 	for _, sum := range theirs {
 		other[sum.key()] = sum
 	}
@@ -65,7 +75,7 @@ func compare(ours, theirs []Sum) []Difference {
 			differences = append(differences, Difference{Ours: our, Theirs: their, Why: "the counts differ"})
 		}
 	}
-	for _, their := range slices.SortedFunc(maps.Values(other), func(a, b Sum) int { return a.key().compare(b.key()) }) {
+	for _, their := range other.list() {
 		differences = append(differences, Difference{Theirs: their, Why: "they have what the ledger has not told"})
 	}
 	return differences
