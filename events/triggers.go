@@ -31,6 +31,10 @@ const (
 	KeyFanCursor     = "triggers-fan"   // in [BucketCursors]: how far that went in SESSIONS
 )
 
+// DurableTriggersOfOld read SESSIONS before triggers did in order, with a cursor.
+// Provisioning deletes it.
+const DurableTriggersOfOld = "triggers"
+
 // Limits of the memory of attempts.
 const (
 	DefaultDeliveriesAge = 30 * 24 * time.Hour

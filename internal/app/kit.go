@@ -89,6 +89,10 @@ func (k *kit) provision(ctx context.Context) error {
 		SessionsAge: k.cfg.Streams.SessionAge, UsageAge: k.cfg.Streams.UsageAge,
 	})
 	for _, drift := range drifts {
+		if drift.Applied {
+			k.log.InfoContext(ctx, "a setting of the broker is changed", "stream", drift.Stream, "field", drift.Field, "have", drift.Have, "want", drift.Want)
+			continue
+		}
 		k.log.WarnContext(ctx, "a setting of the broker differs from what is wanted and is left as it is",
 			"stream", drift.Stream, "field", drift.Field, "have", drift.Have, "want", drift.Want)
 	}

@@ -25,6 +25,9 @@ func (b *Bus) makers(topology Topology) []maker {
 	for _, want := range topology.consumers() {
 		makers = append(makers, func(ctx context.Context) ([]Drift, error) { return b.provisionConsumer(ctx, want, topology.Apply) })
 	}
+	for _, of := range obsolete() {
+		makers = append(makers, func(ctx context.Context) ([]Drift, error) { return b.discard(ctx, of) })
+	}
 	for _, want := range topology.buckets() {
 		makers = append(makers, func(ctx context.Context) ([]Drift, error) { return b.provisionBucket(ctx, want, topology.Apply) })
 	}
@@ -87,6 +90,19 @@ func (b *Bus) provisionConsumer(ctx context.Context, want durable, apply bool) (
 		return drifts, fmt.Errorf("updating consumer %s: %w", name, err)
 	}
 	return drifts, nil
+}
+
+// discard deletes a consumer that nobody reads by. Its stream keeps what it held.
+func (b *Bus) discard(ctx context.Context, of durable) ([]Drift, error) {
+	name := of.stream + "/" + of.config.Durable
+	err := b.js.DeleteConsumer(ctx, of.stream, of.config.Durable)
+	switch {
+	case errors.Is(err, jetstream.ErrConsumerNotFound):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("deleting consumer %s: %w", name, err)
+	}
+	return []Drift{{Stream: name, Field: "consumer", Have: "there", Want: "none", Applied: true}}, nil
 }
 
 func (b *Bus) provisionBucket(ctx context.Context, want jetstream.KeyValueConfig, apply bool) ([]Drift, error) {

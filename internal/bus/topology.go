@@ -78,8 +78,10 @@ func (t Topology) Validate() error {
 
 // Provision creates the streams, durable consumers and buckets that are
 // missing. What exists with another setting is never changed in silence: each
-// difference comes back as a [Drift]. It may be called by several roles at one
-// time, and of a cluster that has just begun: see [Bus.UntilPlaced].
+// difference comes back as a [Drift]. Consumers of earlier versions that nobody
+// reads by any more are deleted, and told of in the same way. It may be called by
+// several roles at one time, and of a cluster that has just begun: see
+// [Bus.UntilPlaced].
 func (b *Bus) Provision(ctx context.Context, topology Topology) ([]Drift, error) {
 	if err := topology.Validate(); err != nil {
 		return nil, err
@@ -156,6 +158,11 @@ func (t Topology) consumers() []durable {
 		{stream: events.StreamSessions, config: batchConsumer(events.DurableObjects)},
 		{stream: events.StreamSessions, config: batchConsumer(events.DurablePolls)},
 	}
+}
+
+// obsolete are the durable consumers of earlier versions.
+func obsolete() []durable {
+	return []durable{{stream: events.StreamSessions, config: jetstream.ConsumerConfig{Durable: events.DurableTriggersOfOld}}}
 }
 
 func batchConsumer(name string) jetstream.ConsumerConfig {

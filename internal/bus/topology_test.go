@@ -71,6 +71,32 @@ func TestProvisionReportsAForeignStream(t *testing.T) {
 	require.Empty(t, cmp.Diff(want, drifts, cmpopts.SortSlices(byField)))
 }
 
+// A consumer of an earlier version goes, once; no message goes with it, and no
+// other consumer.
+func TestProvisionDeletesWhatIsObsolete(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	stream, err := b.js.Stream(t.Context(), events.StreamSessions)
+	require.NoError(t, err)
+	_, err = b.js.Publish(t.Context(), events.SessionSubject("tenant_acme", "ses_1"), []byte("{}"))
+	require.NoError(t, err)
+	for _, name := range []string{"triggers", "somebodys"} {
+		_, err = stream.CreateConsumer(t.Context(), jetstream.ConsumerConfig{Durable: name, AckPolicy: jetstream.AckExplicitPolicy})
+		require.NoError(t, err)
+	}
+	drifts, err := b.bus.Provision(t.Context(), bus.Topology{})
+	require.NoError(t, err)
+	require.Equal(t, []bus.Drift{{Stream: "SESSIONS/triggers", Field: "consumer", Have: "there", Want: "none", Applied: true}}, drifts)
+	_, err = stream.Consumer(t.Context(), "triggers")
+	require.ErrorIs(t, err, jetstream.ErrConsumerNotFound)
+	_, err = stream.Consumer(t.Context(), "somebodys")
+	require.NoError(t, err)
+	require.EqualValues(t, 1, b.info(t, events.StreamSessions).State.Msgs)
+	drifts, err = b.bus.Provision(t.Context(), bus.Topology{})
+	require.NoError(t, err)
+	require.Empty(t, drifts)
+}
+
 func TestProvisionByRivals(t *testing.T) {
 	t.Parallel()
 	server := testenv.NATS(t)
