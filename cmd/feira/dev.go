@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/feira-dev/feira/internal/app"
@@ -61,7 +62,7 @@ type configCommand struct {
 type checkCommand struct{}
 
 func (c *checkCommand) Run(i *invocation) error {
-	if err := i.cfg.Validate(); err != nil {
+	if err := errors.Join(i.cfg.Validate(), app.CheckFiles(i.cfg)); err != nil {
 		return err
 	}
 	if i.json {

@@ -102,8 +102,7 @@ func (c Config) Validate() error {
 	if c.Zone == nil {
 		faults = append(faults, errors.New("zone is missing"))
 	}
-	kind := c.Settings.Kind
-	if c.Key == "" && kind != KindCSV && kind != KindParquet && kind != KindOpenMeter {
+	if c.Key == "" && c.Settings.NeedsKey() {
 		faults = append(faults, errors.New("key is missing; set FEIRA_EXPORT_KEY"))
 	}
 	return errors.Join(append(faults, c.Settings.Validate())...)

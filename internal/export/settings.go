@@ -81,7 +81,8 @@ type Meter struct {
 func ParseSettings(text []byte) (Settings, error) {
 	var settings Settings
 	if err := yaml.UnmarshalWithOptions(text, &settings, yaml.Strict()); err != nil {
-		return Settings{}, fmt.Errorf("%w: %w", ErrSettings, err)
+		// The place and the rule, and not the text there: somebody may have put a key.
+		return Settings{}, fmt.Errorf("%w: %s", ErrSettings, yaml.FormatError(err, false, false))
 	}
 	return settings, nil
 }
@@ -130,6 +131,11 @@ func (s Settings) withDefaults() Settings {
 	}
 	s.URL = strings.TrimRight(s.URL, "/")
 	return s
+}
+
+// NeedsKey reports whether the other side takes nothing without a key.
+func (s Settings) NeedsKey() bool {
+	return s.Kind != KindCSV && s.Kind != KindParquet && s.Kind != KindOpenMeter
 }
 
 // Title is the export's name, whether it was given or not.
