@@ -213,7 +213,7 @@ func (c *ReplyClaim) Finish(ctx context.Context, reply Reply) error {
 	if !tooLarge {
 		c.record.Reply = &reply
 	}
-	if err := c.end(c.write(ctx, 0)); err != nil {
+	if err := c.insist(ctx, func() error { return c.write(ctx, 0) }); err != nil {
 		return fmt.Errorf("keeping an answer: %w", err)
 	}
 	if tooLarge {
@@ -224,7 +224,7 @@ func (c *ReplyClaim) Finish(ctx context.Context, reply Reply) error {
 
 // Extend has the claim run out later: its whole time from now.
 func (c *ReplyClaim) Extend(ctx context.Context) error {
-	if err := c.end(c.write(ctx, c.replies.claim)); err != nil {
+	if err := c.insist(ctx, func() error { return c.write(ctx, c.replies.claim) }); err != nil {
 		return fmt.Errorf("extending a claim: %w", err)
 	}
 	return nil
@@ -232,18 +232,32 @@ func (c *ReplyClaim) Extend(ctx context.Context) error {
 
 // Abandon gives the claim up, so that the next may begin at once.
 func (c *ReplyClaim) Abandon(ctx context.Context) error {
-	err := c.replies.bucket.Purge(ctx, c.place, jetstream.LastRevision(c.revision), jetstream.PurgeTTL(events.ReplyMarkerAge))
-	if err := c.end(err); err != nil {
+	err := c.insist(ctx, func() error {
+		return c.replies.bucket.Purge(ctx, c.place, jetstream.LastRevision(c.revision), jetstream.PurgeTTL(events.ReplyMarkerAge))
+	})
+	if err != nil {
 		return fmt.Errorf("giving up a claim: %w", err)
 	}
 	return nil
 }
 
-func (c *ReplyClaim) end(err error) error {
-	if refused(err) {
-		return ErrClaimLost
+// insist writes upon the claim, or is [ErrClaimLost]. A bucket with replicas
+// refuses as well while it is not done with an earlier write of the same place,
+// our own perhaps, whose answer has come already: so what stands there decides.
+func (c *ReplyClaim) insist(ctx context.Context, write func() error) error {
+	for {
+		err := write()
+		if !refused(err) {
+			return err
+		}
+		entry, err := c.replies.bucket.latest(ctx, c.place)
+		if err != nil {
+			return err
+		}
+		if entry.revision != c.revision {
+			return ErrClaimLost
+		}
 	}
-	return err
 }
 
 // write writes the record if nobody has written since. The broker takes it away
