@@ -2,13 +2,11 @@ package bus
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"strconv"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nuid"
 
 	"github.com/feira-dev/feira/events"
@@ -17,49 +15,69 @@ import (
 // Space moves the stream's last sequence on by count without a run: it stores as
 // many spacers and takes them out again. When it returns nil the stream has moved
 // on, also where spacers were left behind, which workers pass over.
+//
+// They are deleted one by one. After a purge of their subjects the workers'
+// consumer, which takes in all subjects, forgets what it has handed out.
 func (r *Runs) Space(ctx context.Context, count int) error {
 	ctx, cancel := r.bus.bounded(ctx)
 	defer cancel()
-	answers := make(chan error, count)
 	token := nuid.Next() + "-"
-	for n := range count {
-		spacer := nats.NewMsg(events.SpacerSubject(token + strconv.Itoa(n)))
-		err := r.bus.exchange.send(spacer, func(answer *nats.Msg, err error) {
-			if err == nil {
-				_, err = storedAt(answer.Data)
-			}
-			answers <- err
-		})
+	spacers := make([]*nats.Msg, count)
+	for n := range spacers {
+		spacers[n] = nats.NewMsg(events.SpacerSubject(token + strconv.Itoa(n)))
+	}
+	stored, fault := make([]*nats.Msg, 0, count), error(nil)
+	err := r.bus.all(ctx, spacers, func(answer *nats.Msg, err error) {
+		var sequence uint64
+		if err == nil {
+			sequence, err = storedAt(answer.Data)
+		}
 		if err != nil {
-			return fmt.Errorf("spacing %s: %w", events.StreamRuns, err)
+			fault = err
+			return
 		}
+		stored = append(stored, removal(events.StreamRuns, sequence))
+	})
+	if err == nil {
+		err = fault
 	}
-	var faults []error
-	for range count {
-		select {
-		case err := <-answers:
-			if err != nil && len(faults) == 0 { // one tells what a thousand would
-				faults = append(faults, err)
-			}
-		case <-ctx.Done():
-			faults = append(faults, context.Cause(ctx))
-			return fmt.Errorf("spacing %s: %w", events.StreamRuns, errors.Join(faults...))
-		}
+	if err != nil {
+		return fmt.Errorf("spacing %s: %w", events.StreamRuns, err)
 	}
-	r.unspace(ctx)
-	if len(faults) > 0 {
-		return fmt.Errorf("spacing %s: %w", events.StreamRuns, errors.Join(faults...))
-	}
+	r.unspace(ctx, stored)
 	return nil
 }
 
-// unspace takes all spacers out, those of others included.
-func (r *Runs) unspace(ctx context.Context) {
-	stream, err := r.bus.js.Stream(ctx, events.StreamRuns)
-	if err == nil {
-		err = stream.Purge(ctx, jetstream.WithPurgeSubject(events.SubjectAllSpacers))
+func (r *Runs) unspace(ctx context.Context, removals []*nats.Msg) {
+	left := 0
+	err := r.bus.all(ctx, removals, func(answer *nats.Msg, err error) {
+		if err != nil || string(answer.Data) != answerDeleted {
+			left++ // unless a worker was faster
+		}
+	})
+	if err != nil || left > 0 {
+		r.bus.config.Logger.WarnContext(ctx, "spacers are left to the workers", slog.String("stream", events.StreamRuns),
+			slog.Int("at_most", left), slog.Any("error", err))
 	}
-	if err != nil {
-		r.bus.config.Logger.WarnContext(ctx, "spacers are left to the workers", slog.String("stream", events.StreamRuns), slog.Any("error", err))
+}
+
+// all asks many questions at one time, and tells the answers in any order, on
+// the caller's goroutine. Its own error means that not all were asked or answered.
+func (b *Bus) all(ctx context.Context, questions []*nats.Msg, tell func(answer *nats.Msg, err error)) error {
+	answers := make(chan answer, len(questions))
+	for _, question := range questions {
+		err := b.exchange.send(question, func(msg *nats.Msg, err error) { answers <- answer{msg, err} })
+		if err != nil {
+			return err
+		}
 	}
+	for range questions {
+		select {
+		case got := <-answers:
+			tell(got.msg, got.err)
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
 }

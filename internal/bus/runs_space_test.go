@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
 
 	"github.com/feira-dev/feira/events"
@@ -29,6 +30,35 @@ func TestSpaceMovesRunsOn(t *testing.T) {
 	require.ErrorIs(t, err, events.ErrStaleGrant)
 	_, err = grantAfter(t, b.bus, turnRun("s2", 2), b.last(t, events.StreamRuns))
 	require.NoError(t, err)
+}
+
+// What a worker has in hand when RUNS is moved on stays its own, and comes again
+// when it is given back. (A purge of the spacers' subjects had the broker forget
+// it.)
+func TestSpaceLeavesWhatIsInHand(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.grant(t, turnRun("s1", 1))
+	b.grant(t, turnRun("s2", 2))
+	consumer, err := b.js.Consumer(t.Context(), events.StreamRuns, events.DurableWorkers)
+	require.NoError(t, err)
+	batch, err := consumer.Fetch(2)
+	require.NoError(t, err)
+	var held []jetstream.Msg
+	for message := range batch.Messages() {
+		held = append(held, message)
+	}
+	require.Len(t, held, 2)
+	require.NoError(t, b.bus.Runs().Space(t.Context(), 100))
+	_, pending := b.pending(t, events.StreamRuns, events.DurableWorkers)
+	require.Equal(t, 2, pending)
+	require.NoError(t, held[0].DoubleAck(within(t)))
+	require.NoError(t, held[1].Nak())
+	again, err := consumer.Next()
+	require.NoError(t, err)
+	require.Equal(t, held[1].Subject(), again.Subject())
+	require.NoError(t, again.DoubleAck(within(t)))
+	require.Zero(t, b.count(t, events.StreamRuns))
 }
 
 // A spacer that was left behind is no run to whoever reads the stream, and the
