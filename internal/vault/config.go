@@ -13,7 +13,7 @@ const (
 	defaultCacheSize = 4096
 	defaultActor     = "feira"
 	defaultPatience  = 5 * time.Second
-	maxWriteTries    = 8
+	maxWriteTries    = 32 // each of many at one moment is refused once for each that is done
 	// putPatience bounds a sealing, well below the grace of a rotated key.
 	putPatience = 30 * time.Second
 )
