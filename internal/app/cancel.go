@@ -93,36 +93,53 @@ func (o *Operator) Cancel(ctx context.Context, params CancelParams) ([]Cancelled
 	return cancelAll(ctx, canceller, heads, params.Reason)
 }
 
-// cancelAll begins with the latest: were the turn that runs ended first, the
-// next one of its session would start.
+// cancelAll ends what waits behind a turn of its session before that: were the
+// turn that runs ended first, the next one would start.
 func cancelAll(ctx context.Context, canceller *turns.Canceller, heads []events.RequestHead, reason string) ([]Cancelled, error) {
 	var mu sync.Mutex // of the two below
 	var list []Cancelled
 	var first error
-	var group errgroup.Group
-	group.SetLimit(cancelsAtOnce)
-	for _, head := range slices.Backward(heads) {
-		group.Go(func() error {
-			status, err := canceller.Cancel(ctx, head, reason)
-			entry := Cancelled{Session: head.Session, Request: head.ID, Sequence: head.Sequence, Status: status}
-			mu.Lock()
-			defer mu.Unlock()
-			if err != nil {
-				entry.Error = err.Error()
-				if first == nil {
-					first = err
+	for _, wave := range waves(heads) {
+		var group errgroup.Group
+		group.SetLimit(cancelsAtOnce)
+		for _, head := range wave {
+			group.Go(func() error {
+				status, err := canceller.Cancel(ctx, head, reason)
+				entry := Cancelled{Session: head.Session, Request: head.ID, Sequence: head.Sequence, Status: status}
+				mu.Lock()
+				defer mu.Unlock()
+				if err != nil {
+					entry.Error = err.Error()
+					if first == nil {
+						first = err
+					}
 				}
-			}
-			list = append(list, entry)
-			return nil
-		})
+				list = append(list, entry)
+				return nil
+			})
+		}
+		_ = group.Wait() // each failure is in the list
 	}
-	_ = group.Wait() // each failure is in the list
 	slices.SortFunc(list, func(a, b Cancelled) int { return cmp.Compare(a.Sequence, b.Sequence) })
 	if first != nil {
 		return list, fmt.Errorf("%w: %w", errNotCancelled, first)
 	}
 	return list, nil
+}
+
+// waves are the turns that others of their session come before, and then the rest.
+func waves(heads []events.RequestHead) [2][]events.RequestHead {
+	var parted [2][]events.RequestHead
+	led := map[events.SessionID]bool{}
+	for _, head := range heads { // in stream order
+		if head.Kind == events.KindCall || !led[head.Session] {
+			parted[1] = append(parted[1], head)
+		} else {
+			parted[0] = append(parted[0], head)
+		}
+		led[head.Session] = led[head.Session] || head.Kind != events.KindCall
+	}
+	return parted
 }
 
 // PauseTenant holds a tenant's requests back, or lets them go again, and changes
