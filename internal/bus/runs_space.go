@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -26,7 +27,8 @@ func (r *Runs) Space(ctx context.Context, count int) error {
 	for n := range spacers {
 		spacers[n] = nats.NewMsg(events.SpacerSubject(token + strconv.Itoa(n)))
 	}
-	stored, fault := make([]*nats.Msg, 0, count), error(nil)
+	var fault error
+	stored := make([]*nats.Msg, 0, count)
 	err := r.bus.all(ctx, spacers, func(answer *nats.Msg, err error) {
 		var sequence uint64
 		if err == nil {
@@ -38,26 +40,20 @@ func (r *Runs) Space(ctx context.Context, count int) error {
 		}
 		stored = append(stored, removal(events.StreamRuns, sequence))
 	})
-	if err == nil {
-		err = fault
-	}
-	if err != nil {
+	if err = cmp.Or(err, fault); err != nil {
 		return fmt.Errorf("spacing %s: %w", events.StreamRuns, err)
 	}
 	r.unspace(ctx, stored)
 	return nil
 }
 
+// unspace takes spacers out. The broker's refusals are those of spacers that
+// workers were faster to take.
 func (r *Runs) unspace(ctx context.Context, removals []*nats.Msg) {
-	left := 0
-	err := r.bus.all(ctx, removals, func(answer *nats.Msg, err error) {
-		if err != nil || string(answer.Data) != answerDeleted {
-			left++ // unless a worker was faster
-		}
-	})
-	if err != nil || left > 0 {
-		r.bus.config.Logger.WarnContext(ctx, "spacers are left to the workers", slog.String("stream", events.StreamRuns),
-			slog.Int("at_most", left), slog.Any("error", err))
+	var fault error
+	err := r.bus.all(ctx, removals, func(_ *nats.Msg, err error) { fault = cmp.Or(fault, err) })
+	if err = cmp.Or(err, fault); err != nil {
+		r.bus.config.Logger.WarnContext(ctx, "spacers are left to the workers", slog.String("stream", events.StreamRuns), slog.Any("error", err))
 	}
 }
 
